@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_ORIGIN_H
+#define SENTRYFS_ORIGIN_H
+
+#include "sentryfs/str.h"
+
+/* http(s)://HOST[:PORT][/] in lower case and without the slash, owned by the caller;
+ * NULL when `text` is anything else, or without memory. `bare`: https where there is
+ * no scheme. */
+char *origin_parse(struct str text, bool bare);
+
+/* Whether a token may go there: https, or http to the loopback (127.0.0.0/8,
+ * localhost, [::1]). `origin` comes from origin_parse. */
+bool origin_is_safe(const char *origin);
+
+#endif

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_TARGET_H
+#define SENTRYFS_TARGET_H
+
+#include <stdio.h>
+
+#include "sentryfs/options.h"
+
+/* The parts of options_parse that are not about the table. Each: 0, or -EINVAL after
+ * one sentence on `err`. */
+
+#define URL_ACCEPTED "https://HOST[:PORT] (or http://), without a path, a query or a user"
+
+/* ORG, ORG/PROJECT, sentry:HOST[:PORT][/ORG[/PROJECT]]; none and "" name nothing. */
+int target_source(struct options *o, const char *source, FILE *err);
+
+/* The address, organization and project where they are still NULL. */
+int target_defaults(struct options *o, FILE *err);
+
+/* A directory that is there and no stale mount, as an absolute path. */
+int target_mountpoint(struct options *o, const char *path, FILE *err);
+
+/* Writes "sentryfs: ...", a line; returns `error`. */
+int target_fail(FILE *err, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
