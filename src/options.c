@@ -195,8 +195,8 @@ static int unknown(FILE *err, const char *dashes, struct str name)
 			"SENTRY_AUTH_TOKEN; see sentryfs --help",
 			dashes, (int)name.n, name.s);
 	if (near)
-		return target_fail(err, -EINVAL, "unknown option %s%.*s: did you mean %s? See sentryfs --help", dashes,
-				   (int)name.n, name.s, near);
+		return target_fail(err, -EINVAL, "unknown option %s%.*s: did you mean %s? (see sentryfs --help)",
+				   dashes, (int)name.n, name.s, near);
 	return target_fail(err, -EINVAL, "unknown option %s%.*s; see sentryfs --help", dashes, (int)name.n, name.s);
 }
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_API_H
+#define SENTRYFS_API_H
+
+#include "sentryfs/buf.h"
+#include "sentryfs/clock.h"
+#include "sentryfs/http.h"
+#include "sentryfs/journal.h"
+#include "sentryfs/list.h"
+
+/*
+ * Sentry's API: base URL, authorization, retries, rate limits, paging, and one
+ * table from HTTP status to errno. Knows no files.
+ */
+
+enum api_class { API_LIST, API_ISSUE, API_EVENT, API_OTHER, API_CLASSES };
+
+struct api {
+	struct transport *transport; /* borrowed; may be replaced while nothing is in flight */
+	const struct clock *clock;
+	char *origin;        /* owned */
+	char *authorization; /* owned, wiped */
+	unsigned timeout_s;
+	int64_t blocked_until[API_CLASSES]; /* ms: the server said that nothing remains */
+	struct list waiting;                /* calls that have a time to wait for */
+	struct journal requests, errors;
+	uint64_t sent;
+	int64_t offline_since; /* ms, -1 while the server answers */
+};
+
+int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock);
+void api_done(struct api *a);
+
+struct api_answer {
+	int error; /* 0 or -errno, by the table */
+	long status;
+	struct buf *body;   /* bytes may be taken with buf_to_blob */
+	struct str cursor;  /* of the next page, s == NULL at the end */
+	const char *words;  /* one sentence for a person when error is set */
+};
+
+typedef void api_done_fn(void *arg, struct api_answer *answer);
+
+struct api_call;
+/*
+ * GET origin/api/0/`path` with `cursor` added (NULL: the first page). Retries at
+ * most twice on connection errors, 502, 503 and 504; waits out a 429 while the
+ * reset lies within the timeout. `done` is called once, later, unless cancelled.
+ * NULL without memory.
+ */
+struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg);
+void api_cancel(struct api_call *c);
+
+/* Starts what has waited long enough. Returns ms until it wants to be called
+ * again, -1 when nothing waits. */
+int64_t api_tick(struct api *a);
+
+/* The table of DESIGN section 4: 0 for 2xx. */
+int api_status_to_errno(long status);
+/* The server's own words out of an error body of any shape; one line. */
+void api_error_words(struct buf *b, struct str body);
+
+#endif

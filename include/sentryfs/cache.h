@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_CACHE_H
+#define SENTRYFS_CACHE_H
+
+#include "sentryfs/api.h"
+#include "sentryfs/item.h"
+#include "sentryfs/list.h"
+#include "sentryfs/map.h"
+
+/*
+ * What the server has told, keyed by request. A resource is a document (one
+ * JSON text) or a listing (all pages of a request, up to a maximum). Both are
+ * immutable once they are there: a refresh puts a new one in their place and
+ * readers keep theirs.
+ *
+ * N who need one resource make one request: each is a waiter on it, and when it
+ * settles, well or badly, all are told and look again.
+ */
+struct waiter {
+	struct list link; /* owned by the resource while it waits */
+	void (*settled)(struct waiter *w);
+	void (*progress)(struct waiter *w); /* a page came, more are to come */
+};
+
+struct listing {
+	unsigned refs;
+	struct item **items; /* shared */
+	size_t n, cap;
+	struct map by_name; /* of items */
+	bool cut;           /* more exist than `max` */
+	size_t skipped;     /* entries that could not be used */
+};
+
+struct listing *listing_ref(struct listing *l);
+void listing_unref(struct listing *l); /* accepts NULL */
+
+struct resource {
+	char *key; /* path below /api/0/, owned */
+	struct cache *cache;
+	const struct item_class *class; /* NULL: a document */
+	char *scope;                    /* of the items, owned; NULL for a document */
+	size_t max;
+	struct blob *document;
+	struct listing *listing;
+	uint64_t stamp;    /* changes with the content; 0: never had any */
+	int64_t fetched;   /* ms: when the good answer was asked for */
+	int64_t settled;   /* ms: when the last try ended, -1: never */
+	int error;         /* of the last try */
+	long status;       /* its HTTP status, 0: none came */
+	char *words;       /* what the server or libcurl said of it, owned */
+	size_t bytes;
+	struct api_call *call; /* while it is being fetched */
+	int64_t asked;
+	struct listing *building;
+	size_t building_bytes;
+	struct list waiters;
+	struct list lru;
+};
+
+struct cache {
+	struct api *api; /* borrowed */
+	struct map resources;
+	struct item_store items;
+	struct list lru; /* oldest use first */
+	size_t bytes, bytes_max;
+};
+
+void cache_init(struct cache *c, struct api *api, size_t bytes_max);
+void cache_done(struct cache *c);
+void cache_drop(struct cache *c); /* forgets what nobody waits for */
+
+struct cache_want {
+	const char *key;
+	const struct item_class *class; /* NULL: a document */
+	const char *scope;
+	size_t max;       /* items at the most */
+	int64_t fresh_ms; /* how old an answer may be */
+	int64_t since;    /* ms: an answer or an error that came after this is good enough */
+	bool stale_ok;    /* an older answer will do, and nothing is asked for */
+	bool peek;        /* never ask the server */
+};
+
+/*
+ * Finds what is wanted. 0 with *ret (borrowed until the next call into the
+ * cache); -EINPROGRESS: it is being fetched, and `w` (NULL for a peek) is told; or
+ * the errno of a try that ended after `since`. An answer that is too old is given
+ * when asking again failed for a reason that passes (network, 429, 5xx).
+ */
+int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w, struct resource **ret);
+
+/* Stores a document that came by another way. */
+void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_t asked);
+
+#define CACHE_ABSENT_MS 10000 /* "no such thing", asked of the server */
+
+#endif

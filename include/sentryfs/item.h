@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_ITEM_H
+#define SENTRYFS_ITEM_H
+
+#include <cjson/cJSON.h>
+
+#include "sentryfs/buf.h"
+#include "sentryfs/map.h"
+
+/*
+ * One object of the server's (an issue, a project, an event, ...). It lives once,
+ * whatever lists name it, so that every view shows the same bytes. Name and id
+ * never change; `json` is swapped for newer bytes.
+ */
+struct item {
+	unsigned refs;
+	struct item_store *store;
+	const struct item_class *class;
+	char *key;           /* scope/id: where the store has it */
+	char *name;          /* what the tree calls it; has passed a name predicate */
+	char *id;            /* what URLs call it */
+	char *home;          /* an issue's project slug, else NULL */
+	struct blob *json;   /* shared */
+	int64_t fetched;     /* ms: when these bytes were asked for */
+	uint64_t stamp;      /* changes with json */
+	struct timespec mtime, ctime, changed;
+	uint64_t size;       /* an issue's count of events */
+	uint64_t comments;
+	unsigned listed;     /* how many listings hold it */
+};
+
+struct item_fields {
+	struct str name, id, home;
+	struct timespec mtime, ctime;
+	uint64_t size, comments;
+};
+
+struct item_class {
+	const char *name;
+	/* Fills the fields from an entry (slices of the tree, of `scratch`, or
+	 * literals). -EBADMSG when it lacks what makes it an item. */
+	int (*parse)(const cJSON *entry, struct item_fields *f, struct buf *scratch);
+	bool numbered; /* the name gets NNN- before it, oldest first (listing newest first) */
+};
+
+extern const struct item_class item_organization, item_project, item_issue, item_event, item_hash, item_comment,
+	item_tag, item_any;
+
+struct item_store {
+	struct map by_key;
+	uint64_t stamp; /* the last one given out */
+};
+
+void item_store_done(struct item_store *s);
+
+/*
+ * The item of `entry`, made or brought up to date when `asked` is later than what
+ * it has (`listed`: from a listing, which alone refreshes what it holds). The
+ * caller owns one reference. -EBADMSG, -ENOMEM.
+ */
+int item_put(struct item_store *s, const struct item_class *class, const char *scope, const cJSON *entry,
+	     struct str bytes, int64_t asked, const struct timespec *wall, bool listed, struct item **ret);
+/* By scope and id (an issue: its short id); borrowed, NULL when unknown. */
+struct item *item_find(const struct item_store *s, const char *scope, struct str id);
+struct item *item_ref(struct item *i);
+void item_unref(struct item *i); /* accepts NULL */
+
+#endif

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_JSON_H
+#define SENTRYFS_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "sentryfs/buf.h"
+#include "sentryfs/str.h"
+
+/*
+ * JSON twice over: cJSON checks a text and finds fields in it; what is shown
+ * are slices of the server's own bytes, so that a number keeps its literal
+ * (9007199254740993, 1.0, 1e5) and an object its members' order.
+ */
+
+/* Parses the whole of `text` (white space around it is allowed). The caller
+ * frees *ret with cJSON_Delete (cleanup_json). 0, -EBADMSG (not JSON, cut off,
+ * nested deeper than cJSON's limit, or followed by anything). */
+int json_parse(struct str text, cJSON **ret);
+
+static inline void json_deletep(cJSON **j)
+{
+	cJSON_Delete(*j);
+}
+#define cleanup_json __attribute__((cleanup(json_deletep)))
+
+/* The string member `key` of `obj`, "" when absent or not a string. Borrowed. */
+struct str json_string(const cJSON *obj, const char *key);
+/* A member that some servers send as a number and others as a string. */
+bool json_u64(const cJSON *obj, const char *key, uint64_t *ret);
+
+/* Calls `each` with every element of the array `text`: its tree (borrowed, gone
+ * after the call) and its bytes. Stops at the first non-zero return and returns
+ * that. -EBADMSG when `text` is not exactly one array. */
+int json_each(struct str text, int (*each)(void *arg, const cJSON *tree, struct str bytes), void *arg);
+
+/* The bytes of the member `key` (decoded name compared) of the object `text`,
+ * which must be valid JSON. -ENOENT when there is none; -EBADMSG when `text` is
+ * not an object. */
+int json_member(struct str text, const char *key, struct str *ret);
+
+/* Re-indents valid JSON token by token: two spaces, one member a line, order
+ * and literals kept, empty containers closed in place, newline at the end. */
+void json_indent(struct buf *b, struct str text);
+
+/* The same without any white space between tokens, and no newline. */
+void json_compact(struct buf *b, struct str text);
+
+/* The value `bytes` as one line's text: a string decoded (not cleaned), null as
+ * nothing, anything else as its compact bytes. No newline is added. */
+void json_plain(struct buf *b, struct str bytes);
+
+#endif

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_KINDS_H
+#define SENTRYFS_KINDS_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "sentryfs/buf.h"
+#include "sentryfs/cache.h"
+#include "sentryfs/item.h"
+#include "sentryfs/tree.h"
+
+/*
+ * The table of kinds: a row for every file and directory of the tree. To add a
+ * file is to add a row, and a function that shows it where no other one fits.
+ */
+enum kind_id {
+	KIND_MOUNT, /* what is in the mount's root, whatever that is */
+	KIND_ROOT,
+	KIND_META,
+	KIND_ORG,
+	KIND_PROJECTS,
+	KIND_PROJECT,
+	KIND_ISSUES,
+	KIND_ISSUE,
+	KIND_ISSUE_ALIAS,
+	KIND_ORG_ISSUES,
+	KIND_ORG_ISSUE,
+	KIND_EVENTS,
+	KIND_EVENT,
+	KIND_PROJECT_EVENTS,
+	KIND_PROJECT_EVENT,
+	KIND_COMMENTS,
+	KIND_COMMENT,
+	KIND_TAGS,
+	KIND_TAG,
+	KIND_HASHES,
+	KIND_HASH,
+	KIND_FILE, /* first of the rows that need no name in code */
+};
+
+enum source_from {
+	FROM_NOTHING,  /* fixed text, or the program itself */
+	FROM_ITEM,     /* the nearest item upwards (own, issue, project, ...) */
+	FROM_DOCUMENT, /* the JSON document at `url` */
+	FROM_LISTING,  /* the whole listing at `url` */
+};
+
+struct mount;
+
+struct source {
+	const struct mount *mount;
+	const struct node *node;
+	const struct kind *kind;
+	const struct item *item;   /* FROM_ITEM; else the nearest, or NULL */
+	struct str json;           /* FROM_ITEM, FROM_DOCUMENT */
+	struct listing *listing;   /* FROM_LISTING */
+};
+
+struct kind {
+	enum kind_id id;
+	enum kind_id parent;
+	const char *name;   /* NULL: the children are what `class` lists */
+	const char *suffix; /* of a dynamic name */
+	mode_t mode;
+	enum source_from from;
+	/* Path below /api/0/ of what feeds it. {o} organization, {p} project's slug,
+	 * {P} project's id, {i} issue's id, {s} issue's short id, {n} own id, {q} the
+	 * mount's query, {M} page size for max_issues, {E} for max_events. */
+	const char *url;
+	unsigned fresh_s; /* how old an answer may be; FRESH_FOREVER */
+	/* of a directory */
+	const struct item_class *class; /* of what `url` lists */
+	enum kind_id child;             /* kind of each item */
+	bool (*none)(const struct item *item); /* known to be empty without asking */
+	/* of a dynamic row: what an unlisted name must look like, and the document that
+	 * tells whether there is such a thing (NULL: the listing is the oracle) */
+	bool (*valid)(struct str name);
+	const char *probe;
+	/* of a file or symlink: its bytes from its source. 0 or -errno */
+	int (*show)(struct buf *b, const struct source *s);
+};
+
+#define FRESH_FOREVER 0xffffffffu
+
+extern const struct kind kinds[];
+extern const size_t kinds_count;
+
+const struct kind *kind_of(enum kind_id id); /* a row of the named ids */
+/* The i-th static row below a directory (`top`: it is the mount's root), or NULL. */
+const struct kind *kind_static(const struct node *dir, bool top, size_t i);
+const struct kind *kind_lookup(const struct node *dir, bool top, const char *name);
+
+static inline bool kind_is_dir(const struct kind *k)
+{
+	return S_ISDIR(k->mode);
+}
+
+#endif

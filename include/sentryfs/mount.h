@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_MOUNT_H
+#define SENTRYFS_MOUNT_H
+
+#include "sentryfs/api.h"
+#include "sentryfs/cache.h"
+#include "sentryfs/clock.h"
+#include "sentryfs/list.h"
+#include "sentryfs/options.h"
+#include "sentryfs/tree.h"
+
+/* Everything that one mount is. */
+struct mount {
+	const struct options *options;
+	const struct clock *clock;
+	struct api api;
+	struct cache cache;
+	struct tree tree;
+	struct node *root; /* what inode 1 is */
+	struct list parked; /* operations that wait */
+	struct list ready;  /* operations that run at the next turn */
+	struct timespec born;
+	uint64_t operations;
+};
+
+#define SENTRYFS_VERSION "0.1.0"
+
+int mount_init(struct mount *m, const struct options *o, const char *token, const struct clock *clock);
+void mount_done(struct mount *m);
+
+/* Expands a row's path for `n`; see struct kind. 0, -ENAMETOOLONG, or -EINVAL for a
+ * placeholder that the node has no value for. */
+int mount_url(const struct mount *m, const struct node *n, const char *template, struct str own, struct buf *b);
+
+#endif

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_OP_H
+#define SENTRYFS_OP_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "sentryfs/cache.h"
+#include "sentryfs/kinds.h"
+#include "sentryfs/mount.h"
+
+/*
+ * One pending request of the kernel's. Its handler (`run`) replies and returns 0,
+ * or returns -errno, or returns -EINPROGRESS after it became a waiter: then it is
+ * parked, and runs again from its top when what it waits for has settled. So a
+ * handler must not have side effects before its last wait.
+ */
+struct op;
+
+/* An open file or directory: a snapshot. */
+struct handle {
+	struct node *node;       /* shared */
+	struct blob *content;    /* a file's bytes */
+	struct listing *listing; /* a directory's items; NULL: static rows only */
+};
+
+struct op_entry {
+	struct node *node; /* carries one count for the kernel; NULL: no such name */
+	struct stat attr;
+	double entry_timeout, attr_timeout; /* seconds */
+};
+
+/* How an op answers. Tests replace it; the program's is in fs.c. Each ends the op. */
+struct op_reply {
+	void (*error)(struct op *op, int err); /* -errno, or 0 for success */
+	void (*entry)(struct op *op, const struct op_entry *e);
+	void (*attr)(struct op *op, const struct stat *attr, double timeout);
+	void (*text)(struct op *op, const char *text); /* of a symlink */
+	void (*opened)(struct op *op, struct handle *h, bool keep_cache, bool direct_io);
+};
+
+struct op {
+	struct waiter waiter;
+	struct list link; /* in mount->parked or mount->ready, or in none */
+	struct mount *mount;
+	const struct op_reply *reply;
+	void *request; /* of whoever replies */
+	int (*run)(struct op *op);
+	struct node *node; /* shared */
+	char name[256];
+	pid_t tid;          /* of the caller; 0: not to be seen from here */
+	int64_t start;      /* ms */
+	int64_t deadline;   /* ms: ETIMEDOUT after it */
+	int64_t stale_from; /* ms: from then on an older copy will do */
+	unsigned patience_ms; /* how long after a sign of progress */
+	bool interrupted;   /* the kernel said so; the signal decides */
+	bool stale_ok;
+};
+
+/* A new op, or NULL without memory. `node` is shared, `name` may be NULL. */
+struct op *op_new(struct mount *m, const struct op_reply *reply, void *request, int (*run)(struct op *),
+		  struct node *node, const char *name);
+/* Runs it for the first time; it may be gone afterwards. */
+void op_start(struct op *op);
+void op_interrupt(struct op *op);
+void op_free(struct op *op);
+
+/* Runs what has become ready, looks at deadlines and interrupts. Returns ms until
+ * it wants to be called again, -1: nothing waits. */
+int64_t op_tick(struct mount *m);
+/* Ends everything that is parked with -ENOTCONN. */
+void op_end_all(struct mount *m);
+
+/* cache_need for an op: sets `since`, waiter and staleness. */
+int op_need(struct op *op, struct cache_want *want, struct resource **ret);
+
+/* Wait at most this long for a refresh when an older copy is there. */
+#define OP_REFRESH_WAIT_MS 1000
+/* What holds a directory's lock in the kernel, unkillably, ends within this. */
+#define OP_LOCKED_WAIT_MS 5000
+
+#endif

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_STR_H
+#define SENTRYFS_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A slice of bytes that somebody else owns. Not terminated. */
+struct str {
+	const char *s;
+	size_t n;
+};
+
+#define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
+
+static inline struct str str_of(const char *s)
+{
+	return (struct str){s, s ? strlen(s) : 0};
+}
+
+bool str_eq(struct str a, struct str b);
+bool str_eqz(struct str a, const char *z);
+bool str_case_eq(struct str a, struct str b); /* ASCII case */
+bool str_starts(struct str s, const char *prefix);
+struct str str_trim(struct str s); /* ASCII white space at both ends */
+
+/* Cuts the part before the first `sep` off `*rest` and returns it; without a
+ * separator the whole, and *rest becomes empty with s == NULL. */
+struct str str_cut(struct str *rest, char sep);
+
+/* A terminated copy that the caller frees; NULL without memory. */
+char *str_dup(struct str s);
+
+/* The whole of `s` as a decimal number. 0, -EINVAL, -ERANGE. */
+int str_to_u64(struct str s, uint64_t *ret);
+
+/* An ISO-8601 instant as Sentry writes it (2026-01-02T03:04:05[.678901](Z|+00:00))
+ * as Unix time. 0 or -EINVAL; *ret untouched then. */
+int str_to_time(struct str s, struct timespec *ret);
+
+static inline void freep(void *p)
+{
+	free(*(void **)p);
+}
+#define cleanup_free __attribute__((cleanup(freep)))
+#define steal(p)                                                                                                       \
+	({                                                                                                             \
+		__typeof__(*(p)) steal_tmp = *(p);                                                                     \
+		*(p) = NULL;                                                                                           \
+		steal_tmp;                                                                                             \
+	})
+
+#endif

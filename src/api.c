@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sentry's API as calls that end: each has a deadline, at most two retries, and
+ * one errno.
+ *
+ * Owns the calls, the origin and the token. The governor is per endpoint class:
+ * when a server says that nothing remains, the class waits until the reset that
+ * it named. Must not know files, nodes or caches.
+ */
+#include "sentryfs/api.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "sentryfs/json.h"
+#include "sentryfs/link.h"
+#include "sentryfs/log.h"
+#include "sentryfs/name.h"
+
+#define RETRIES_MAX 2
+#define RETRY_FIRST_MS 200
+#define WORDS_MAX ((size_t)1024)
+#define URL_MAX ((size_t)8192)
+
+struct api_call {
+	struct list link; /* in api->waiting, or in none */
+	struct api *api;
+	char *path;
+	char *url;
+	void *transfer; /* NULL while it waits */
+	enum api_class class;
+	unsigned tries;
+	int64_t start, deadline, due; /* ms */
+	api_done_fn *done;
+	void *arg;
+};
+
+static void start(struct api_call *c);
+
+int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
+{
+	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
+	list_init(&a->waiting);
+	a->origin = strdup(origin);
+	if (!a->origin || asprintf(&a->authorization, "Authorization: Bearer %s", token) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void call_free(struct api_call *c)
+{
+	list_remove(&c->link);
+	free(c->path);
+	free(c->url);
+	free(c);
+}
+
+void api_done(struct api *a)
+{
+	while (!list_empty(&a->waiting))
+		call_free(list_first(&a->waiting, struct api_call, link));
+	if (a->authorization)
+		explicit_bzero(a->authorization, strlen(a->authorization));
+	free(a->authorization);
+	free(a->origin);
+	journal_done(&a->requests);
+	journal_done(&a->errors);
+}
+
+int api_status_to_errno(long status)
+{
+	if (status >= 200 && status < 300)
+		return 0;
+	switch (status) {
+	case 400:
+	case 422:
+		return -EINVAL;
+	case 401:
+	case 403:
+		return -EACCES;
+	case 404:
+		return -ENOENT;
+	case 409:
+		return -EBUSY;
+	case 410:
+		return -EOPNOTSUPP;
+	case 413:
+	case 414:
+		return -EFBIG;
+	case 429:
+		return -EAGAIN;
+	default:
+		return -EIO;
+	}
+}
+
+/* Which bucket of the server's limiter a path falls into (sentry-api 3.1). */
+static enum api_class classify(const char *path)
+{
+	const char *issues = strstr(path, "/issues/");
+
+	if (strstr(path, "/events/"))
+		return API_EVENT;
+	if (!issues)
+		return API_OTHER;
+	return issues[8] == '?' || !issues[8] ? API_LIST : API_ISSUE;
+}
+
+/* ---- what an error body says ---- */
+
+static void add_words(struct buf *b, const cJSON *j, int depth)
+{
+	const cJSON *child;
+
+	if (depth > 4)
+		return;
+	if (cJSON_IsString(j)) {
+		if (b->len)
+			buf_puts(b, "; ");
+		if (j->string && strcmp(j->string, "detail") && strcmp(j->string, "message") && strcmp(j->string, "info") &&
+		    strcmp(j->string, "msg"))
+			buf_printf(b, "%s: ", j->string);
+		text_clean(b, str_of(j->valuestring), false);
+		return;
+	}
+	cJSON_ArrayForEach(child, j)
+	{
+		/* of {"code","message","extra"} the message is for people */
+		if (cJSON_IsString(child) && child->string && !strcmp(child->string, "code") &&
+		    json_string(j, "message").n)
+			continue;
+		if (child->string && (!strcmp(child->string, "extra") || !strcmp(child->string, "ctx") ||
+				      !strcmp(child->string, "loc")))
+			continue;
+		if (cJSON_IsArray(j) && cJSON_IsString(child) && j->string) {
+			if (b->len)
+				buf_puts(b, "; ");
+			if (strcmp(j->string, "detail"))
+				buf_printf(b, "%s: ", j->string);
+			text_clean(b, str_of(child->valuestring), false);
+			continue;
+		}
+		add_words(b, child, depth + 1);
+	}
+}
+
+void api_error_words(struct buf *b, struct str body)
+{
+	cleanup_json cJSON *j = NULL;
+	struct str line, text = str_trim(body);
+
+	if (!text.n)
+		return;
+	if (json_parse(text, &j) == 0) {
+		add_words(b, j, 0);
+		return;
+	}
+	if (*text.s == '<') {
+		buf_puts(b, "an HTML page, not an answer of the API");
+		return;
+	}
+	line = str_cut(&text, '\n');
+	text_clean(b, (struct str){line.s, line.n < 200 ? line.n : 200}, false);
+}
+
+/* ---- limits ---- */
+
+static int64_t reset_ms(struct api *a, const struct http_response *r)
+{
+	struct timespec wall;
+	uint64_t n;
+
+	if (!str_to_u64(http_header(r, "Retry-After"), &n))
+		return (int64_t)(n < 3600 ? n : 3600) * 1000;
+	if (str_to_u64(http_header(r, "X-Sentry-Rate-Limit-Reset"), &n))
+		return 1000;
+	a->clock->wall(a->clock, &wall);
+	if (n <= (uint64_t)wall.tv_sec)
+		return 100;
+	n -= (uint64_t)wall.tv_sec;
+	return (int64_t)(n < 3600 ? n : 3600) * 1000 - wall.tv_nsec / 1000000 + 20;
+}
+
+static void learn_limits(struct api *a, const struct api_call *c, const struct http_response *r)
+{
+	int64_t now = a->clock->now_ms(a->clock);
+	uint64_t remaining;
+
+	if (r->status == 429 || (!str_to_u64(http_header(r, "X-Sentry-Rate-Limit-Remaining"), &remaining) && !remaining))
+		a->blocked_until[c->class] = now + reset_ms(a, r);
+}
+
+/* ---- calls ---- */
+
+static void wait_until(struct api_call *c, int64_t due)
+{
+	c->due = due;
+	c->transfer = NULL;
+	list_add(&c->api->waiting, &c->link);
+}
+
+static bool may_retry(const struct api_call *c, const struct http_response *r)
+{
+	if (c->tries > RETRIES_MAX)
+		return false;
+	if (r->error)
+		return r->error != -EFBIG && r->error != -EPROTO && r->error != -ENOMEM && r->error != -ETIMEDOUT;
+	return r->status == 502 || r->status == 503 || r->status == 504;
+}
+
+/* When to try again, or -1. */
+static int64_t retry_at(struct api_call *c, const struct http_response *r, int64_t now)
+{
+	int64_t due;
+
+	if (!r->error && r->status == 429)
+		due = c->api->blocked_until[c->class];
+	else if (may_retry(c, r))
+		due = now + ((int64_t)RETRY_FIRST_MS << (c->tries * 2 - 2));
+	else
+		return -1;
+	return due < c->deadline ? due : -1;
+}
+
+static void finish(struct api_call *c, struct http_response *r)
+{
+	struct api *a = c->api;
+	cleanup_buf struct buf words;
+	struct api_answer answer = {.error = r->error, .status = r->status, .body = &r->body};
+	struct str link = http_header(r, "Link");
+
+	buf_init(&words, WORDS_MAX);
+	if (!answer.error)
+		answer.error = api_status_to_errno(r->status);
+	if (r->error) {
+		text_clean(&words, str_of(r->words), false);
+	} else if (answer.error) {
+		buf_printf(&words, "HTTP %ld", r->status);
+		if (r->body.len)
+			buf_puts(&words, ": ");
+		if (r->status >= 300 && r->status < 400)
+			buf_puts(&words, "a redirect, which is not followed; ");
+		api_error_words(&words, buf_str(&r->body));
+	}
+	buf_addc(&words, '\0');
+	answer.words = words.error ? "" : words.data;
+	if (answer.error && answer.error != -ENOENT)
+		journal_add(&a->errors, a->clock, "GET %s: %s: %s", c->path, strerrordesc_np(-answer.error), answer.words);
+	if (!link_next(link, &answer.cursor))
+		answer.cursor = (struct str){NULL, 0};
+	c->done(c->arg, &answer);
+	call_free(c);
+}
+
+static void on_response(void *arg, struct http_response *r)
+{
+	struct api_call *c = arg;
+	struct api *a = c->api;
+	int64_t now = a->clock->now_ms(a->clock), due;
+
+	journal_add(&a->requests, a->clock, "GET %s %ld %zu bytes %lld ms%s%s", c->path, r->status, r->body.len,
+		    (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
+	if (!r->error)
+		a->offline_since = -1;
+	else if (a->offline_since < 0)
+		a->offline_since = now;
+	if (!r->error)
+		learn_limits(a, c, r);
+	due = retry_at(c, r, now);
+	if (due >= 0)
+		wait_until(c, due);
+	else
+		finish(c, r);
+}
+
+static void start(struct api_call *c)
+{
+	struct api *a = c->api;
+	int64_t now = a->clock->now_ms(a->clock);
+	struct http_request rq = {
+		.method = "GET",
+		.url = c->url,
+		.authorization = a->authorization,
+		.timeout_s = a->timeout_s,
+	};
+
+	if (a->blocked_until[c->class] > now && a->blocked_until[c->class] < c->deadline) {
+		wait_until(c, a->blocked_until[c->class]);
+		return;
+	}
+	c->tries++;
+	a->sent++;
+	c->transfer = a->transport->submit(a->transport, &rq, on_response, c);
+	if (!c->transfer)
+		wait_until(c, now + RETRY_FIRST_MS);
+}
+
+struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg)
+{
+	cleanup_buf struct buf url;
+	struct api_call *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	list_init(&c->link);
+	buf_init(&url, URL_MAX);
+	buf_printf(&url, "%s/api/0/%s", a->origin, path);
+	if (cursor) {
+		buf_puts(&url, strchr(path, '?') ? "&cursor=" : "?cursor=");
+		url_encode(&url, str_of(cursor));
+	}
+	c->api = a;
+	c->done = done;
+	c->arg = arg;
+	c->class = classify(path);
+	c->start = a->clock->now_ms(a->clock);
+	c->deadline = c->start + (int64_t)a->timeout_s * 1000;
+	c->path = strdup(path);
+	c->url = url.error ? NULL : str_dup(buf_str(&url));
+	if (!c->path || !c->url) {
+		call_free(c);
+		return NULL;
+	}
+	start(c);
+	return c;
+}
+
+void api_cancel(struct api_call *c)
+{
+	if (c->transfer)
+		c->api->transport->cancel(c->api->transport, c->transfer);
+	call_free(c);
+}
+
+int64_t api_tick(struct api *a)
+{
+	int64_t now = a->clock->now_ms(a->clock), next = -1;
+	struct list *l = a->waiting.next;
+
+	/* A call that waits again goes to the end of the list, after `last`. */
+	for (struct list *last = a->waiting.prev; l != &a->waiting;) {
+		struct api_call *c = container_of(l, struct api_call, link);
+		bool at_last = l == last;
+
+		l = l->next;
+		if (c->due <= now) {
+			list_remove(&c->link);
+			start(c);
+		}
+		if (at_last)
+			break;
+	}
+	for (l = a->waiting.next; l != &a->waiting; l = l->next) {
+		struct api_call *c = container_of(l, struct api_call, link);
+		int64_t left = c->due > now ? c->due - now : 0;
+
+		if (next < 0 || left < next)
+			next = left;
+	}
+	return next;
+}

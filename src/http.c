@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+/*
+ * libcurl's multi handle behind the transport seam.
+ *
+ * Owns the easy handles of the requests in flight and the connections that
+ * libcurl keeps. A redirect is never followed (it would carry the token to
+ * another place), a body is bounded, and only http and https are spoken.
+ * Must not know Sentry, JSON or FUSE.
+ */
+#include "sentryfs/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <limits.h>
+
+#include "sentryfs/list.h"
+#include "sentryfs/log.h"
+
+#define HEADERS_MAX ((size_t)64 << 10)
+#define CONNECTIONS_MAX 16L
+
+struct http {
+	struct transport transport;
+	CURLM *multi;
+	struct http_options options;
+	struct list transfers;
+};
+
+struct transfer {
+	struct list link;
+	struct http *http;
+	CURL *easy;
+	struct curl_slist *headers;
+	char *body;
+	http_done *done;
+	void *arg;
+	struct http_response response;
+	char words[CURL_ERROR_SIZE];
+};
+
+static int curl_to_errno(CURLcode code, long os_error)
+{
+	switch (code) {
+	case CURLE_OK:
+		return 0;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return -EHOSTUNREACH;
+	case CURLE_COULDNT_CONNECT:
+		return os_error == ECONNREFUSED || !os_error ? -ECONNREFUSED : -EHOSTUNREACH;
+	case CURLE_OPERATION_TIMEDOUT:
+		return -ETIMEDOUT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CIPHER:
+		return -EPROTO;
+	case CURLE_WRITE_ERROR: /* our own callbacks refused more */
+	case CURLE_FILESIZE_EXCEEDED:
+		return -EFBIG;
+	case CURLE_PARTIAL_FILE:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_WEIRD_SERVER_REPLY:
+		return -EBADMSG;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+struct str http_header(const struct http_response *r, const char *name)
+{
+	struct str rest = buf_str(&r->headers);
+
+	while (rest.s) {
+		struct str line = str_cut(&rest, '\n');
+		struct str key = str_cut(&line, ':');
+
+		if (line.s && str_case_eq(key, str_of(name)))
+			return str_trim(line);
+	}
+	return (struct str){NULL, 0};
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+
+	buf_add(&t->response.body, data, size * n);
+	return t->response.body.error ? CURL_WRITEFUNC_ERROR : size * n;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+
+	if (str_starts((struct str){data, size * n}, "HTTP/"))
+		t->response.headers.len = 0; /* a 100 or a proxy's answer came before */
+	buf_add(&t->response.headers, data, size * n);
+	return t->response.headers.error ? 0 : size * n;
+}
+
+static void transfer_free(struct transfer *t)
+{
+	list_remove(&t->link);
+	if (t->easy) {
+		curl_multi_remove_handle(t->http->multi, t->easy);
+		curl_easy_cleanup(t->easy);
+	}
+	curl_slist_free_all(t->headers);
+	free(t->body);
+	buf_done(&t->response.headers);
+	buf_done(&t->response.body);
+	free(t);
+}
+
+static bool add_header(struct transfer *t, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(t->headers, line);
+
+	if (more)
+		t->headers = more;
+	return more;
+}
+
+static bool configure(struct transfer *t, const struct http_request *rq)
+{
+	const struct http_options *o = &t->http->options;
+	CURL *e = t->easy;
+
+	if (!add_header(t, rq->authorization) || !add_header(t, "Accept: application/json"))
+		return false;
+	if (rq->body && (!add_header(t, "Content-Type: application/json") || !(t->body = strdup(rq->body))))
+		return false;
+	if (rq->body)
+		curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->body);
+	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, rq->method);
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
+	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->words);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)o->connect_timeout_s);
+	curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)rq->timeout_s);
+	curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent);
+	if (o->cacert)
+		curl_easy_setopt(e, CURLOPT_CAINFO, o->cacert);
+	return curl_easy_setopt(e, CURLOPT_URL, rq->url) == CURLE_OK;
+}
+
+static void *submit(struct transport *transport, const struct http_request *rq, http_done *done, void *arg)
+{
+	struct http *h = container_of(transport, struct http, transport);
+	struct transfer *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->http = h;
+	t->done = done;
+	t->arg = arg;
+	list_init(&t->link);
+	list_add(&h->transfers, &t->link);
+	buf_init(&t->response.headers, HEADERS_MAX);
+	buf_init(&t->response.body, h->options.body_max);
+	t->easy = curl_easy_init();
+	if (!t->easy || !configure(t, rq) || curl_multi_add_handle(h->multi, t->easy)) {
+		transfer_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static void cancel(struct transport *transport, void *transfer)
+{
+	(void)transport;
+	transfer_free(transfer);
+}
+
+static void complete(struct transfer *t, CURLcode code)
+{
+	struct http_response *r = &t->response;
+	long os_error = 0;
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &os_error);
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &r->status);
+	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &us);
+	r->took_ms = us / 1000;
+	r->error = curl_to_errno(code, os_error);
+	r->words = t->words[0] ? t->words : curl_easy_strerror(code);
+	t->done(t->arg, r);
+	transfer_free(t);
+}
+
+struct http *http_new(const struct http_options *o)
+{
+	struct http *h;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		return NULL;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return NULL;
+	h->options = *o;
+	h->transport = (struct transport){.submit = submit, .cancel = cancel};
+	list_init(&h->transfers);
+	h->multi = curl_multi_init();
+	if (!h->multi) {
+		free(h);
+		return NULL;
+	}
+	curl_multi_setopt(h->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
+	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	return h;
+}
+
+struct http *http_free(struct http *h)
+{
+	if (!h)
+		return NULL;
+	while (!list_empty(&h->transfers))
+		transfer_free(list_first(&h->transfers, struct transfer, link));
+	curl_multi_cleanup(h->multi);
+	free(h);
+	curl_global_cleanup();
+	return NULL;
+}
+
+struct transport *http_transport(struct http *h)
+{
+	return &h->transport;
+}
+
+int http_poll(struct http *h, struct pollfd *extra, unsigned n, int timeout_ms)
+{
+	struct curl_waitfd fds[4];
+	CURLMsg *msg;
+	int running, left;
+
+	for (unsigned i = 0; i < n && i < 4; i++)
+		fds[i] = (struct curl_waitfd){.fd = extra[i].fd, .events = CURL_WAIT_POLLIN};
+	if (curl_multi_perform(h->multi, &running))
+		return -EIO;
+	if (curl_multi_poll(h->multi, fds, n, timeout_ms, NULL))
+		return -EIO;
+	for (unsigned i = 0; i < n && i < 4; i++)
+		extra[i].revents = fds[i].revents;
+	if (curl_multi_perform(h->multi, &running))
+		return -EIO;
+	while ((msg = curl_multi_info_read(h->multi, &left))) {
+		struct transfer *t = NULL;
+
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		complete(t, msg->data.result);
+	}
+	return 0;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Items: what each kind of the server's objects is called, and the one place
+ * where each lives.
+ *
+ * A class is the only code that knows an object's members by name; it accepts
+ * ids as numbers and as strings, since servers differ. The store owns nothing:
+ * an item lives while a listing or a node shares it.
+ */
+#include "sentryfs/item.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "sentryfs/json.h"
+#include "sentryfs/name.h"
+
+#define SCRATCH ((size_t)2048)
+
+/* A member that is a string or a whole number, as text. */
+static struct str text_member(const cJSON *entry, const char *key, struct buf *scratch)
+{
+	struct str s = json_string(entry, key);
+	size_t begin = scratch->len;
+	uint64_t n;
+
+	if (s.n || !json_u64(entry, key, &n))
+		return s;
+	buf_printf(scratch, "%llu", (unsigned long long)n);
+	return (struct str){scratch->data + begin, scratch->len - begin};
+}
+
+static struct str encoded(struct str text, struct buf *scratch)
+{
+	size_t begin = scratch->len;
+
+	name_encode(scratch, text);
+	return (struct str){scratch->data + begin, scratch->len - begin};
+}
+
+static void time_member(const cJSON *entry, const char *key, struct timespec *ret)
+{
+	str_to_time(json_string(entry, key), ret);
+}
+
+static int parse_organization(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	(void)scratch;
+	f->name = f->id = json_string(entry, "slug");
+	time_member(entry, "dateCreated", &f->mtime);
+	return name_is_slug(f->name) ? 0 : -EBADMSG;
+}
+
+static int parse_project(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	f->name = json_string(entry, "slug");
+	f->id = text_member(entry, "id", scratch);
+	time_member(entry, "dateCreated", &f->mtime);
+	return name_is_slug(f->name) && name_is_number(f->id) ? 0 : -EBADMSG;
+}
+
+static int parse_issue(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	f->name = json_string(entry, "shortId");
+	f->id = text_member(entry, "id", scratch);
+	f->home = json_string(cJSON_GetObjectItemCaseSensitive(entry, "project"), "slug");
+	time_member(entry, "firstSeen", &f->ctime);
+	time_member(entry, "lastSeen", &f->mtime);
+	json_u64(entry, "count", &f->size);
+	if (!json_u64(entry, "numComments", &f->comments))
+		f->comments = UINT64_MAX; /* not said: there may be some */
+	return name_is_short_id(f->name) && name_is_number(f->id) && name_is_slug(f->home) ? 0 : -EBADMSG;
+}
+
+static int parse_event(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	f->name = json_string(entry, "eventID");
+	if (!f->name.n)
+		f->name = text_member(entry, "id", scratch);
+	f->id = f->name;
+	time_member(entry, "dateCreated", &f->mtime);
+	return name_is_event_id(f->name) ? 0 : -EBADMSG;
+}
+
+static int parse_hash(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	f->id = text_member(entry, "id", scratch);
+	f->name = encoded(f->id, scratch);
+	return f->id.n ? 0 : -EBADMSG;
+}
+
+static int parse_comment(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	const cJSON *user = cJSON_GetObjectItemCaseSensitive(entry, "user");
+	struct str who = json_string(user, "username");
+
+	if (!who.n)
+		who = json_string(user, "name");
+	f->name = encoded(who.n ? str_cut(&who, '@') : STR("unknown"), scratch);
+	f->id = text_member(entry, "id", scratch);
+	time_member(entry, "dateCreated", &f->mtime);
+	return f->id.n ? 0 : -EBADMSG;
+}
+
+static int parse_tag(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	f->id = json_string(entry, "key");
+	f->name = encoded(f->id, scratch);
+	return f->id.n ? 0 : -EBADMSG;
+}
+
+/* A row of a table: whatever tells it apart. */
+static int parse_any(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	f->id = text_member(entry, "id", scratch);
+	if (!f->id.n)
+		f->id = json_string(entry, "version");
+	if (!f->id.n)
+		f->id = json_string(entry, "name");
+	f->name = encoded(f->id, scratch);
+	return f->id.n ? 0 : -EBADMSG;
+}
+
+const struct item_class item_organization = {.name = "organization", .parse = parse_organization};
+const struct item_class item_project = {.name = "project", .parse = parse_project};
+const struct item_class item_issue = {.name = "issue", .parse = parse_issue};
+const struct item_class item_event = {.name = "event", .parse = parse_event};
+const struct item_class item_hash = {.name = "hash", .parse = parse_hash};
+const struct item_class item_comment = {.name = "comment", .parse = parse_comment, .numbered = true};
+const struct item_class item_tag = {.name = "tag", .parse = parse_tag};
+const struct item_class item_any = {.name = "entry", .parse = parse_any};
+
+/* An issue is found by its short id, anything else by its id. */
+static struct str key_of(const struct item_class *class, const struct item_fields *f)
+{
+	return class == &item_issue ? f->name : f->id;
+}
+
+static char *make_key(const char *scope, struct str id)
+{
+	char *key;
+
+	return asprintf(&key, "%s/%.*s", scope, (int)id.n, id.s) < 0 ? NULL : key;
+}
+
+void item_store_done(struct item_store *s)
+{
+	map_done(&s->by_key);
+}
+
+struct item *item_find(const struct item_store *s, const char *scope, struct str id)
+{
+	cleanup_free char *key = make_key(scope, id);
+
+	return key ? map_get(&s->by_key, str_of(key)) : NULL;
+}
+
+struct item *item_ref(struct item *i)
+{
+	i->refs++;
+	return i;
+}
+
+void item_unref(struct item *i)
+{
+	if (!i || --i->refs)
+		return;
+	if (i->key && map_get(&i->store->by_key, str_of(i->key)) == i)
+		map_remove(&i->store->by_key, str_of(i->key));
+	blob_unref(i->json);
+	free(i->key);
+	free(i->name);
+	free(i->id);
+	free(i->home);
+	free(i);
+}
+
+static struct item *item_new(struct item_store *s, const struct item_class *class, const char *scope,
+			     const struct item_fields *f)
+{
+	struct item *i = calloc(1, sizeof(*i));
+
+	if (!i)
+		return NULL;
+	i->refs = 1;
+	i->store = s;
+	i->class = class;
+	i->key = make_key(scope, key_of(class, f));
+	i->name = str_dup(f->name);
+	i->id = str_dup(f->id);
+	i->home = f->home.n ? str_dup(f->home) : NULL;
+	if (i->key && i->name && i->id && (i->home || !f->home.n) && !map_put(&s->by_key, str_of(i->key), i))
+		return i;
+	item_unref(i);
+	return NULL;
+}
+
+/* Are these bytes to replace what the item has? */
+static bool is_news(const struct item *i, int64_t asked, bool listed)
+{
+	if (!i->json)
+		return true;
+	return asked >= i->fetched && (listed || !i->listed);
+}
+
+int item_put(struct item_store *s, const struct item_class *class, const char *scope, const cJSON *entry,
+	     struct str bytes, int64_t asked, const struct timespec *wall, bool listed, struct item **ret)
+{
+	cleanup_buf struct buf scratch;
+	struct item_fields f = {0};
+	struct item *i;
+	int r;
+
+	/* Room made at once, so that slices of it stay where they are. */
+	buf_init(&scratch, SCRATCH);
+	for (size_t n = 0; n < SCRATCH; n++)
+		buf_addc(&scratch, '\0');
+	if (scratch.error)
+		return scratch.error;
+	scratch.len = 0;
+	r = cJSON_IsObject(entry) ? class->parse(entry, &f, &scratch) : -EBADMSG;
+	if (r || scratch.error)
+		return r ? r : -EBADMSG;
+	i = item_find(s, scope, key_of(class, &f));
+	/* A short id that passed to another issue is another item. */
+	if (i && !str_eqz(f.id, i->id))
+		i = NULL;
+	i = i ? item_ref(i) : item_new(s, class, scope, &f);
+	if (!i)
+		return -ENOMEM;
+	if (is_news(i, asked, listed)) {
+		bool same = i->json && str_eq(blob_str(i->json), bytes);
+		struct blob *json = same ? blob_ref(i->json) : blob_new(bytes.s, bytes.n);
+
+		if (!json) {
+			item_unref(i);
+			return -ENOMEM;
+		}
+		if (!same) {
+			i->stamp = ++s->stamp;
+			if (i->json)
+				i->changed = *wall;
+		}
+		blob_unref(i->json);
+		i->json = json;
+		i->fetched = asked;
+		i->mtime = f.mtime;
+		i->ctime = f.ctime;
+		i->size = f.size;
+		i->comments = f.comments;
+	}
+	*ret = i;
+	return 0;
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+/*
+ * cJSON checks texts and finds fields; a small tokenizer gives slices of the
+ * original bytes. The tokenizer is made for text that cJSON accepted, and stays
+ * within the slice on any other.
+ */
+#include "sentryfs/json.h"
+
+#include <errno.h>
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static void skip_space(struct str *s)
+{
+	while (s->n && is_space(*s->s)) {
+		s->s++;
+		s->n--;
+	}
+}
+
+/* ---- cJSON ---- */
+
+/* Parses one value at the start of *s and moves *s behind it. */
+static int parse_one(struct str *s, cJSON **ret)
+{
+	const char *end = NULL;
+	cJSON *j;
+
+	skip_space(s);
+	if (!s->n)
+		return -EBADMSG;
+	j = cJSON_ParseWithLengthOpts(s->s, s->n, &end, 0);
+	if (!j || end < s->s || end > s->s + s->n) {
+		cJSON_Delete(j);
+		return -EBADMSG;
+	}
+	s->n -= (size_t)(end - s->s);
+	s->s = end;
+	*ret = j;
+	return 0;
+}
+
+int json_parse(struct str text, cJSON **ret)
+{
+	cleanup_json cJSON *j = NULL;
+	int r = parse_one(&text, &j);
+
+	if (r)
+		return r;
+	skip_space(&text);
+	if (text.n)
+		return -EBADMSG;
+	*ret = steal(&j);
+	return 0;
+}
+
+struct str json_string(const cJSON *obj, const char *key)
+{
+	const cJSON *j = cJSON_GetObjectItemCaseSensitive(obj, key);
+
+	return str_of(cJSON_IsString(j) ? j->valuestring : "");
+}
+
+bool json_u64(const cJSON *obj, const char *key, uint64_t *ret)
+{
+	const cJSON *j = cJSON_GetObjectItemCaseSensitive(obj, key);
+
+	if (cJSON_IsString(j))
+		return !str_to_u64(str_of(j->valuestring), ret);
+	/* up to where a double still has every whole number */
+	if (!cJSON_IsNumber(j) || !(j->valuedouble >= 0 && j->valuedouble <= 9007199254740992.0))
+		return false;
+	*ret = (uint64_t)j->valuedouble;
+	return true;
+}
+
+int json_each(struct str text, int (*each)(void *arg, const cJSON *tree, struct str bytes), void *arg)
+{
+	char next = '[';
+
+	for (;;) {
+		cleanup_json cJSON *tree = NULL;
+		struct str bytes;
+		int r;
+
+		skip_space(&text);
+		if (!text.n || *text.s != next)
+			return -EBADMSG;
+		text.s++;
+		text.n--;
+		skip_space(&text);
+		if (next == '[' && text.n && *text.s == ']')
+			break;
+		bytes = text;
+		r = parse_one(&text, &tree);
+		if (r)
+			return r;
+		bytes.n = (size_t)(text.s - bytes.s);
+		r = each(arg, tree, bytes);
+		if (r)
+			return r;
+		skip_space(&text);
+		if (text.n && *text.s == ']')
+			break;
+		next = ',';
+	}
+	text.s++;
+	text.n--;
+	skip_space(&text);
+	return text.n ? -EBADMSG : 0;
+}
+
+/* ---- slices ---- */
+
+/* Takes one token off *s: a string with its quotes, a mark, or a run of anything else. */
+static struct str take_token(struct str *s)
+{
+	struct str t;
+	size_t n = 1;
+
+	skip_space(s);
+	t = *s;
+	if (!t.n)
+		return t;
+	if (*t.s == '"') {
+		while (n < t.n && t.s[n] != '"')
+			n += t.s[n] == '\\' ? 2 : 1;
+		n++;
+	} else if (!strchr("{}[],:", *t.s)) {
+		while (n < t.n && !is_space(t.s[n]) && (!t.s[n] || !strchr("{}[],:\"", t.s[n])))
+			n++;
+	}
+	t.n = n < t.n ? n : t.n;
+	s->s += t.n;
+	s->n -= t.n;
+	return t;
+}
+
+static bool opens(struct str t)
+{
+	return t.n == 1 && (*t.s == '{' || *t.s == '[');
+}
+
+static bool closes(struct str t)
+{
+	return t.n == 1 && (*t.s == '}' || *t.s == ']');
+}
+
+/* Takes a whole value off *s. */
+static struct str take_value(struct str *s)
+{
+	struct str value, t;
+	size_t depth = 0;
+
+	skip_space(s);
+	value = *s;
+	do {
+		t = take_token(s);
+		if (opens(t))
+			depth++;
+		else if (closes(t) && depth)
+			depth--;
+	} while (t.n && depth);
+	value.n = (size_t)(s->s - value.s);
+	return value;
+}
+
+static unsigned hex4(struct str s)
+{
+	unsigned v = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		unsigned c = i < s.n ? (unsigned char)s.s[i] : 0;
+		unsigned digit = c - '0' < 10 ? c - '0' : (c | 32) - 'a' < 6 ? (c | 32) - 'a' + 10 : 16;
+
+		if (digit > 15)
+			return 0xfffd;
+		v = v << 4 | digit;
+	}
+	return v;
+}
+
+static void add_utf8(struct buf *b, unsigned c)
+{
+	if (c < 0x80) {
+		buf_addc(b, (char)c);
+		return;
+	}
+	if (c < 0x800) {
+		buf_addc(b, (char)(0xc0 | c >> 6));
+	} else {
+		if (c < 0x10000) {
+			buf_addc(b, (char)(0xe0 | c >> 12));
+		} else {
+			buf_addc(b, (char)(0xf0 | c >> 18));
+			buf_addc(b, (char)(0x80 | (c >> 12 & 0x3f)));
+		}
+		buf_addc(b, (char)(0x80 | (c >> 6 & 0x3f)));
+	}
+	buf_addc(b, (char)(0x80 | (c & 0x3f)));
+}
+
+static struct str after(struct str s, size_t n)
+{
+	n = n < s.n ? n : s.n;
+	return (struct str){s.s + n, s.n - n};
+}
+
+/* Adds what \uXXXX at the start of `s` means; returns how many bytes that took. */
+static size_t add_unicode(struct buf *b, struct str s)
+{
+	unsigned c = hex4(after(s, 2)), low;
+	struct str next = after(s, 6);
+
+	if (c >= 0xd800 && c < 0xdc00 && str_starts(next, "\\u")) {
+		low = hex4(after(next, 2));
+		if (low >= 0xdc00 && low < 0xe000) {
+			add_utf8(b, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
+			return 12;
+		}
+	}
+	add_utf8(b, c >= 0xd800 && c < 0xe000 ? 0xfffd : c);
+	return 6;
+}
+
+/* Adds the text of a string token, quotes and escapes taken away. */
+static void add_decoded(struct buf *b, struct str t)
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+
+	t = after(t, 1);
+	if (t.n && t.s[t.n - 1] == '"')
+		t.n--;
+	while (t.n && !b->error) {
+		const char *escape;
+		size_t n = 1;
+
+		if (*t.s != '\\' || t.n < 2) {
+			const char *stop = memchr(t.s, '\\', t.n);
+
+			n = stop && stop > t.s ? (size_t)(stop - t.s) : stop ? 1 : t.n;
+			buf_add(b, t.s, n);
+		} else if (t.s[1] == 'u') {
+			n = add_unicode(b, t);
+		} else {
+			escape = t.s[1] ? strchr(from, t.s[1]) : NULL;
+			buf_addc(b, escape ? to[escape - from] : t.s[1]);
+			n = 2;
+		}
+		t = after(t, n);
+	}
+}
+
+static bool key_is(struct str token, const char *key)
+{
+	cleanup_buf struct buf b;
+
+	if (!memchr(token.s, '\\', token.n))
+		return token.n == strlen(key) + 2 && !memcmp(token.s + 1, key, token.n - 2);
+	buf_init(&b, BUF_MAX_DEFAULT);
+	add_decoded(&b, token);
+	return str_eqz(buf_str(&b), key);
+}
+
+int json_member(struct str text, const char *key, struct str *ret)
+{
+	struct str t = take_token(&text);
+
+	if (t.n != 1 || *t.s != '{')
+		return -EBADMSG;
+	for (;;) {
+		struct str name = take_token(&text), value;
+
+		if (!name.n || *name.s != '"')
+			return -ENOENT;
+		take_token(&text);
+		value = take_value(&text);
+		if (name.n >= 2 && value.n && key_is(name, key)) {
+			*ret = value;
+			return 0;
+		}
+		take_token(&text);
+	}
+}
+
+static void new_line(struct buf *b, size_t depth)
+{
+	buf_addc(b, '\n');
+	for (size_t i = 0; i < depth && !b->error; i++)
+		buf_puts(b, "  ");
+}
+
+void json_indent(struct buf *b, struct str text)
+{
+	size_t depth = 0;
+	bool opened = false;
+
+	for (struct str t = take_token(&text); t.n && !b->error; t = take_token(&text)) {
+		if (closes(t)) {
+			if (depth)
+				depth--;
+			if (!opened)
+				new_line(b, depth);
+		} else if (opened) {
+			new_line(b, depth);
+		}
+		buf_add_str(b, t);
+		opened = opens(t);
+		if (opened)
+			depth++;
+		else if (*t.s == ',')
+			new_line(b, depth);
+		else if (*t.s == ':')
+			buf_addc(b, ' ');
+	}
+	buf_addc(b, '\n');
+}
+
+void json_compact(struct buf *b, struct str text)
+{
+	for (struct str t = take_token(&text); t.n && !b->error; t = take_token(&text))
+		buf_add_str(b, t);
+}
+
+void json_plain(struct buf *b, struct str bytes)
+{
+	struct str rest = bytes, t = take_token(&rest);
+
+	if (t.n && *t.s == '"')
+		add_decoded(b, t);
+	else if (!str_eqz(t, "null"))
+		json_compact(b, bytes);
+}

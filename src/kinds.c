@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The table of kinds, and how a row is found.
+ *
+ * What stands here is data: lookup, readdir, getattr, open and readlink each have
+ * one body (verbs.c) that reads it. The functions that make a file's bytes are in
+ * show.c. A dynamic row stands once for all children of its directory.
+ */
+#include "sentryfs/kinds.h"
+
+#include "sentryfs/name.h"
+#include "sentryfs/show.h"
+
+#define DIR_MODE (S_IFDIR | 0555)
+#define FILE_MODE (S_IFREG | 0444)
+#define LINK_MODE (S_IFLNK | 0777)
+
+/* groupStatsPeriod and collapse leave out what costs and is not shown, but keep
+ * count, firstSeen and lastSeen (sentry-api, fact 10). */
+#define ISSUE_LIST                                                                                                     \
+	"organizations/{o}/issues/?project={P}&query={q}&limit={M}&groupStatsPeriod=&collapse=filtered"                \
+	"&collapse=unhandled"
+#define ISSUE_URL "organizations/{o}/issues/{s}/"
+#define ISSUE_SUB "organizations/{o}/issues/{i}/"
+
+static bool no_comments(const struct item *issue)
+{
+	return issue->comments == 0;
+}
+
+static bool is_issue_name(struct str s)
+{
+	return name_is_short_id(s) || name_is_number(s);
+}
+
+#define FIELD(field)                                                                                                   \
+	{                                                                                                              \
+		KIND_FILE, KIND_ISSUE, field, .mode = FILE_MODE, .from = FROM_ITEM, .show = show_field                 \
+	}
+#define TSV(file, path, shower)                                                                                        \
+	{                                                                                                              \
+		KIND_FILE, KIND_ORG, file, .mode = FILE_MODE, .from = FROM_LISTING, .url = "organizations/{o}/" path,  \
+			   .class = &item_any, .fresh_s = 300, .show = shower                                          \
+	}
+#define EVENT_LINK(file, which)                                                                                        \
+	{                                                                                                              \
+		KIND_FILE, KIND_EVENTS, file, .mode = LINK_MODE, .from = FROM_DOCUMENT,                                \
+				.url = ISSUE_SUB "events/" which "/", .fresh_s = 30, .show = show_event_link           \
+	}
+
+const struct kind kinds[] = {
+	/* the mount's own */
+	{KIND_FILE, KIND_MOUNT, "README.md", .mode = FILE_MODE, .show = show_readme},
+	{KIND_FILE, KIND_MOUNT, "AGENTS.md", .mode = FILE_MODE, .show = show_agents},
+	{KIND_FILE, KIND_MOUNT, ".ignore", .mode = FILE_MODE, .show = show_ignore},
+	{KIND_META, KIND_MOUNT, ".sentryfs", .mode = DIR_MODE},
+	{KIND_FILE, KIND_META, "status", .mode = FILE_MODE, .show = show_status},
+	{KIND_FILE, KIND_META, "requests", .mode = FILE_MODE, .show = show_requests},
+	{KIND_FILE, KIND_META, "errors", .mode = FILE_MODE, .show = show_errors},
+
+	/* organizations */
+	{KIND_ROOT, KIND_ROOT, .mode = DIR_MODE, .from = FROM_LISTING, .url = "organizations/", .fresh_s = 300,
+	 .class = &item_organization, .child = KIND_ORG},
+	{KIND_ORG, KIND_ROOT, .mode = DIR_MODE, .valid = name_is_slug, .probe = "organizations/{n}/?detailed=0"},
+	{KIND_FILE, KIND_ORG, "organization.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
+	TSV("members.tsv", "members/?per_page=100", show_members),
+	TSV("teams.tsv", "teams/?detailed=0&per_page=100", show_teams),
+	TSV("environments.tsv", "environments/", show_environments),
+	TSV("releases.tsv", "releases/?per_page=100", show_releases),
+	{KIND_ORG_ISSUES, KIND_ORG, "issues", .mode = DIR_MODE, .child = KIND_ORG_ISSUE},
+	{KIND_ORG_ISSUE, KIND_ORG_ISSUES, .mode = LINK_MODE, .from = FROM_ITEM, .valid = is_issue_name,
+	 .probe = "organizations/{o}/issues/{n}/", .show = show_org_issue_link},
+
+	/* projects */
+	{KIND_PROJECTS, KIND_ORG, "projects", .mode = DIR_MODE, .from = FROM_LISTING,
+	 .url = "organizations/{o}/projects/?per_page=100", .fresh_s = 300, .class = &item_project,
+	 .child = KIND_PROJECT},
+	{KIND_PROJECT, KIND_PROJECTS, .mode = DIR_MODE, .valid = name_is_slug},
+	{KIND_FILE, KIND_PROJECT, "project.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
+	{KIND_PROJECT_EVENTS, KIND_PROJECT, "events", .mode = DIR_MODE, .from = FROM_LISTING,
+	 .url = "projects/{o}/{p}/events/?per_page={E}", .fresh_s = 30, .class = &item_event,
+	 .child = KIND_PROJECT_EVENT},
+	{KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, .suffix = ".json", .mode = FILE_MODE, .from = FROM_DOCUMENT,
+	 .url = "projects/{o}/{p}/events/{n}/", .fresh_s = FRESH_FOREVER, .valid = name_is_event_id,
+	 .probe = "projects/{o}/{p}/events/{n}/", .show = show_json},
+
+	/* issues */
+	{KIND_ISSUES, KIND_PROJECT, "issues", .mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_LIST, .fresh_s = 30,
+	 .class = &item_issue, .child = KIND_ISSUE},
+	{KIND_ISSUE, KIND_ISSUES, .mode = DIR_MODE, .valid = is_issue_name,
+	 .probe = "organizations/{o}/issues/{n}/"},
+	{KIND_ISSUE_ALIAS, KIND_ISSUE_ALIAS, .mode = LINK_MODE, .from = FROM_ITEM, .show = show_issue_link},
+	{KIND_FILE, KIND_ISSUE, "issue.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
+	{KIND_FILE, KIND_ISSUE, "details.json", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,
+	 .fresh_s = 60, .show = show_json},
+	{KIND_FILE, KIND_ISSUE, "activity.jsonl", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,
+	 .fresh_s = 60, .show = show_activity},
+	FIELD("title"),
+	FIELD("culprit"),
+	FIELD("level"),
+	FIELD("platform"),
+	FIELD("type"),
+	FIELD("shortId"),
+	FIELD("id"),
+	FIELD("permalink"),
+	FIELD("logger"),
+	FIELD("count"),
+	FIELD("userCount"),
+	FIELD("firstSeen"),
+	FIELD("lastSeen"),
+	FIELD("status"),
+	FIELD("substatus"),
+	FIELD("statusDetails"),
+	{KIND_FILE, KIND_ISSUE, "assignedTo", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_assigned},
+	FIELD("priority"),
+	FIELD("hasSeen"),
+	FIELD("isBookmarked"),
+	FIELD("isSubscribed"),
+	FIELD("isPublic"),
+
+	{KIND_COMMENTS, KIND_ISSUE, "comments", .mode = DIR_MODE, .from = FROM_LISTING,
+	 .url = ISSUE_SUB "comments/?per_page=100", .fresh_s = 60, .class = &item_comment, .child = KIND_COMMENT,
+	 .none = no_comments},
+	{KIND_COMMENT, KIND_COMMENTS, .suffix = ".md", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_comment},
+	{KIND_TAGS, KIND_ISSUE, "tags", .mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_SUB "tags/?limit=100",
+	 .fresh_s = 60, .class = &item_tag, .child = KIND_TAG},
+	{KIND_TAG, KIND_TAGS, .mode = FILE_MODE, .from = FROM_ITEM, .show = show_tag},
+	{KIND_EVENTS, KIND_ISSUE, "events", .mode = DIR_MODE, .from = FROM_LISTING,
+	 .url = ISSUE_SUB "events/?per_page={E}", .fresh_s = 30, .class = &item_event, .child = KIND_EVENT},
+	{KIND_EVENT, KIND_EVENTS, .suffix = ".json", .mode = FILE_MODE, .from = FROM_DOCUMENT,
+	 .url = ISSUE_SUB "events/{n}/", .fresh_s = FRESH_FOREVER, .valid = name_is_event_id,
+	 .probe = ISSUE_SUB "events/{n}/", .show = show_json},
+	EVENT_LINK("latest.json", "latest"),
+	EVENT_LINK("oldest.json", "oldest"),
+	EVENT_LINK("recommended.json", "recommended"),
+	{KIND_HASHES, KIND_ISSUE, "hashes", .mode = DIR_MODE, .from = FROM_LISTING,
+	 .url = ISSUE_SUB "hashes/?per_page=100", .fresh_s = 60, .class = &item_hash, .child = KIND_HASH},
+	{KIND_HASH, KIND_HASHES, .suffix = ".json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
+};
+const size_t kinds_count = sizeof(kinds) / sizeof(*kinds);
+
+const struct kind *kind_of(enum kind_id id)
+{
+	for (size_t i = 0; i < kinds_count; i++)
+		if (kinds[i].id == id)
+			return &kinds[i];
+	return NULL;
+}
+
+static bool is_below(const struct kind *k, const struct node *dir, bool top)
+{
+	return k->name && (k->parent == dir->kind->id || (top && k->parent == KIND_MOUNT));
+}
+
+const struct kind *kind_static(const struct node *dir, bool top, size_t i)
+{
+	for (size_t k = 0; k < kinds_count; k++)
+		if (is_below(&kinds[k], dir, top) && !i--)
+			return &kinds[k];
+	return NULL;
+}
+
+const struct kind *kind_lookup(const struct node *dir, bool top, const char *name)
+{
+	for (size_t k = 0; k < kinds_count; k++)
+		if (is_below(&kinds[k], dir, top) && !strcmp(kinds[k].name, name))
+			return &kinds[k];
+	return NULL;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The one loop: /dev/fuse and a signalfd are extra descriptors of libcurl's poll,
+ * and the nearest deadline is its time-out. At rest it sleeps.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "sentryfs/fs.h"
+#include "sentryfs/http.h"
+#include "sentryfs/log.h"
+#include "sentryfs/op.h"
+
+/* Requests taken from the kernel before sockets are looked at again. */
+#define BATCH 64
+#define IDLE_MS 60000
+
+static void closep(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* True when asked to stop. */
+static bool take_signals(int fd, struct mount *m)
+{
+	struct signalfd_siginfo info;
+	bool stop = false;
+
+	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			cache_drop(&m->cache);
+		else
+			stop = true;
+	}
+	return stop;
+}
+
+static int nearest_ms(int64_t a, int64_t b)
+{
+	if (a < 0 || (b >= 0 && b < a))
+		a = b;
+	return a < 0 || a > IDLE_MS ? IDLE_MS : (int)a;
+}
+
+int fs_loop(struct fs *f, struct http *h)
+{
+	__attribute__((cleanup(closep))) int signals = open_signals();
+	struct mount *m = fs_mount(f);
+	struct pollfd fds[2] = {{.fd = fs_fd(f), .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	int r = signals < 0 ? -errno : 0;
+
+	while (!r) {
+		int64_t wait = nearest_ms(op_tick(m), api_tick(&m->api));
+
+		r = http_poll(h, fds, 2, (int)wait);
+		if (r || (fds[1].revents && take_signals(signals, m)))
+			break;
+		for (int i = 0; i < BATCH && (r = fs_receive(f)) > 0; i++)
+			;
+		if (r > 0)
+			r = 0;
+	}
+	op_end_all(m);
+	return r == -ENODEV ? 0 : r;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One mount: its server, its cache, its nodes; and how a row's path becomes a
+ * request for one node.
+ */
+#include "sentryfs/mount.h"
+
+#include <errno.h>
+
+#include "sentryfs/name.h"
+
+#define CACHE_BYTES_MAX ((size_t)128 << 20)
+
+int mount_init(struct mount *m, const struct options *o, const char *token, const struct clock *clock)
+{
+	int r;
+
+	*m = (struct mount){.options = o, .clock = clock};
+	list_init(&m->parked);
+	list_init(&m->ready);
+	clock->wall(clock, &m->born);
+	tree_init(&m->tree);
+	r = api_init(&m->api, o->url, token, o->timeout, clock);
+	cache_init(&m->cache, &m->api, CACHE_BYTES_MAX);
+	return r;
+}
+
+void mount_done(struct mount *m)
+{
+	/* nodes and listings share items; the store goes last */
+	tree_done(&m->tree);
+	cache_done(&m->cache);
+	api_done(&m->api);
+}
+
+static const char *item_text(const struct node *n, const struct item_class *class, bool id)
+{
+	n = node_above(n, class);
+	return !n ? NULL : id ? n->item->id : n->item->name;
+}
+
+static int expand(const struct mount *m, const struct node *n, char key, struct str own, struct buf *b)
+{
+	const char *text = NULL;
+	unsigned max;
+
+	switch (key) {
+	case 'o':
+		text = item_text(n, &item_organization, false);
+		break;
+	case 'p':
+		text = item_text(n, &item_project, false);
+		break;
+	case 'P':
+		text = item_text(n, &item_project, true);
+		break;
+	case 'i':
+		text = item_text(n, &item_issue, true);
+		break;
+	case 's':
+		text = item_text(n, &item_issue, false);
+		break;
+	case 'q':
+		text = m->options->query;
+		break;
+	case 'n':
+		if (!own.n && n->item)
+			own = str_of(n->item->id);
+		if (!own.n)
+			return -EINVAL;
+		url_encode(b, own);
+		return 0;
+	case 'M':
+	case 'E':
+		max = key == 'M' ? m->options->max_issues : m->options->max_events;
+		buf_printf(b, "%u", max < 100 ? max : 100);
+		return 0;
+	}
+	if (!text)
+		return -EINVAL;
+	url_encode(b, str_of(text));
+	return 0;
+}
+
+int mount_url(const struct mount *m, const struct node *n, const char *template, struct str own, struct buf *b)
+{
+	for (const char *p = template; *p; p++) {
+		int r;
+
+		if (*p != '{') {
+			buf_addc(b, *p);
+			continue;
+		}
+		r = expand(m, n, p[1], own, b);
+		if (r)
+			return r;
+		p += 2;
+	}
+	return b->error;
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Pending operations: run, park, resume, interrupt, deadline.
+ *
+ * Owns the ops from op_new until they have replied. There is one thread: a
+ * settled resource only moves its waiters to the ready list, and they run at the
+ * loop's next turn. An interrupt or a deadline is leaving the waiters' list and
+ * replying; what was being fetched goes on into the cache. Must not know FUSE.
+ */
+#include "sentryfs/op.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+/* The kernel tells an interrupt once, for any signal; look again this often. */
+#define INTERRUPT_LOOK_MS 50
+
+static int64_t now_ms(const struct mount *m)
+{
+	return m->clock->now_ms(m->clock);
+}
+
+static void move_to(struct op *op, struct list *where)
+{
+	list_remove(&op->link);
+	list_add(where, &op->link);
+}
+
+static void on_settled(struct waiter *w)
+{
+	struct op *op = container_of(w, struct op, waiter);
+
+	move_to(op, &op->mount->ready);
+}
+
+static void on_progress(struct waiter *w)
+{
+	struct op *op = container_of(w, struct op, waiter);
+
+	op->deadline = now_ms(op->mount) + op->patience_ms;
+}
+
+struct op *op_new(struct mount *m, const struct op_reply *reply, void *request, int (*run)(struct op *),
+		  struct node *node, const char *name)
+{
+	struct op *op = calloc(1, sizeof(*op));
+
+	if (!op)
+		return NULL;
+	list_init(&op->link);
+	list_init(&op->waiter.link);
+	op->waiter.settled = on_settled;
+	op->waiter.progress = on_progress;
+	op->mount = m;
+	op->reply = reply;
+	op->request = request;
+	op->run = run;
+	op->node = node_ref(node);
+	if (name)
+		snprintf(op->name, sizeof(op->name), "%s", name);
+	op->start = now_ms(m);
+	op->patience_ms = m->options->timeout * 1000;
+	op->deadline = op->start + op->patience_ms;
+	op->stale_from = op->start + OP_REFRESH_WAIT_MS;
+	m->operations++;
+	return op;
+}
+
+void op_free(struct op *op)
+{
+	list_remove(&op->link);
+	list_remove(&op->waiter.link);
+	node_unref(op->node, 1);
+	free(op);
+}
+
+static void fail(struct op *op, int err)
+{
+	list_remove(&op->waiter.link);
+	op->reply->error(op, err);
+	op_free(op);
+}
+
+static void run(struct op *op)
+{
+	int r;
+
+	list_remove(&op->waiter.link);
+	r = op->run(op);
+	if (r == -EINPROGRESS)
+		move_to(op, &op->mount->parked);
+	else if (r)
+		fail(op, r);
+	else
+		op_free(op);
+}
+
+void op_start(struct op *op)
+{
+	run(op);
+}
+
+void op_interrupt(struct op *op)
+{
+	op->interrupted = true;
+}
+
+int op_need(struct op *op, struct cache_want *want, struct resource **ret)
+{
+	want->since = op->start;
+	want->stale_ok |= op->stale_ok;
+	return cache_need(&op->mount->cache, want, want->peek ? NULL : &op->waiter, ret);
+}
+
+/* Does a signal that means stop wait for the caller? SIGALRM, SIGURG of Go's
+ * runtime and the like interrupt too, and must not. */
+static bool wants_to_stop(pid_t tid)
+{
+	const uint64_t stop = 1u << (SIGINT - 1) | 1u << (SIGTERM - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGHUP - 1) |
+			      1u << (SIGKILL - 1);
+	char path[64], line[256];
+	uint64_t mask, pending = 0;
+	FILE *f;
+
+	if (!tid)
+		return true; /* of another pid namespace: nothing can be seen */
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	f = fopen(path, "re");
+	if (!f)
+		return errno == ENOENT || errno == ESRCH;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "SigPnd: %" SCNx64, &mask) == 1 || sscanf(line, "ShdPnd: %" SCNx64, &mask) == 1)
+			pending |= mask;
+	fclose(f);
+	return pending & stop;
+}
+
+/* What became of a parked op: an errno to end it with, or 0. */
+static int look(struct op *op, int64_t now)
+{
+	if (op->interrupted && wants_to_stop(op->tid))
+		return -EINTR;
+	if (now >= op->deadline)
+		return -ETIMEDOUT;
+	return 0;
+}
+
+int64_t op_tick(struct mount *m)
+{
+	int64_t now = now_ms(m), next = -1, due;
+	struct list *l, batch;
+
+	for (l = m->parked.next; l != &m->parked;) {
+		struct op *op = container_of(l, struct op, link);
+		int err = look(op, now);
+
+		l = l->next;
+		if (err) {
+			fail(op, err);
+		} else if (!op->stale_ok && now >= op->stale_from) {
+			op->stale_ok = true;
+			move_to(op, &m->ready);
+		}
+	}
+	list_init(&batch);
+	while (!list_empty(&m->ready))
+		move_to(list_first(&m->ready, struct op, link), &batch);
+	while (!list_empty(&batch)) {
+		struct op *op = list_first(&batch, struct op, link);
+
+		list_remove(&op->link);
+		run(op);
+	}
+	if (!list_empty(&m->ready))
+		return 0;
+	for (l = m->parked.next; l != &m->parked; l = l->next) {
+		struct op *op = container_of(l, struct op, link);
+
+		due = op->deadline;
+		if (!op->stale_ok && op->stale_from < due)
+			due = op->stale_from;
+		due = due > now ? due - now : 0;
+		if (op->interrupted && due > INTERRUPT_LOOK_MS)
+			due = INTERRUPT_LOOK_MS;
+		if (next < 0 || due < next)
+			next = due;
+	}
+	return next;
+}
+
+void op_end_all(struct mount *m)
+{
+	while (!list_empty(&m->ready))
+		fail(list_first(&m->ready, struct op, link), -ENOTCONN);
+	while (!list_empty(&m->parked))
+		fail(list_first(&m->parked, struct op, link), -ENOTCONN);
+}

@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# For tools/demo and tools/test: where the project is, and how packages are installed.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# install_packages PACKAGE...: those that are missing, with apt.
+install_packages() {
+	local missing=() sudo=() p
+	for p in "$@"; do
+		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	command -v apt-get >/dev/null ||
+		die "needs these Debian packages or your distribution's equivalents: ${missing[*]}"
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null || die "run as root: apt-get install ${missing[*]}"
+		sudo=(sudo)
+	fi
+	printf 'installing: %s\n' "${missing[*]}"
+	"${sudo[@]}" apt-get update -qq || true
+	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		"${missing[@]}" >/dev/null || die "apt-get could not install: ${missing[*]}"
+}
+
+# build DIR [MESON-OPTION...]
+build() {
+	local dir=$1
+	shift
+	if [ ! -f "$dir/build.ninja" ]; then
+		meson setup "$dir" "$top" "$@" >"$dir.log" 2>&1 || { cat "$dir.log"; die "meson setup failed"; }
+	fi
+	meson compile -C "$dir" >"$dir.log" 2>&1 || { cat "$dir.log"; die "the build failed"; }
+}
+
+build_packages=(gcc meson ninja-build pkg-config libfuse3-dev fuse3 libcurl4-openssl-dev libcjson-dev python3)
