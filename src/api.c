@@ -225,7 +225,7 @@ static int64_t retry_at(struct api_call *c, const struct http_response *r, int64
 static void finish(struct api_call *c, struct http_response *r)
 {
 	struct api *a = c->api;
-	cleanup_buf struct buf words;
+	cleanup_buf struct buf words = {0};
 	struct api_answer answer = {.error = r->error, .status = r->status, .body = &r->body};
 	struct str link = http_header(r, "Link");
 
@@ -297,7 +297,7 @@ static void start(struct api_call *c)
 
 struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg)
 {
-	cleanup_buf struct buf url;
+	cleanup_buf struct buf url = {0};
 	struct api_call *c = calloc(1, sizeof(*c));
 
 	if (!c)

@@ -206,7 +206,7 @@ static bool is_news(const struct item *i, int64_t asked, bool listed)
 int item_put(struct item_store *s, const struct item_class *class, const char *scope, const cJSON *entry,
 	     struct str bytes, int64_t asked, const struct timespec *wall, bool listed, struct item **ret)
 {
-	cleanup_buf struct buf scratch;
+	cleanup_buf struct buf scratch = {0};
 	struct item_fields f = {0};
 	struct item *i;
 	int r;

@@ -15,7 +15,7 @@
 void journal_add(struct journal *j, const struct clock *clock, const char *fmt, ...)
 {
 	cleanup_free char *text = NULL;
-	cleanup_buf struct buf line;
+	cleanup_buf struct buf line = {0};
 	char stamp[32];
 	struct timespec ts;
 	struct tm tm;

@@ -256,7 +256,7 @@ static void add_decoded(struct buf *b, struct str t)
 
 static bool key_is(struct str token, const char *key)
 {
-	cleanup_buf struct buf b;
+	cleanup_buf struct buf b = {0};
 
 	if (!memchr(token.s, '\\', token.n))
 		return token.n == strlen(key) + 2 && !memcmp(token.s + 1, key, token.n - 2);

@@ -58,7 +58,7 @@ static int wait_for_answer(void *arg)
 static int find_root(struct mount *m)
 {
 	struct starter s = {.http = new_http(m->options), .mount = m};
-	cleanup_buf struct buf why;
+	cleanup_buf struct buf why = {0};
 	int r;
 
 	if (!s.http)

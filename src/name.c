@@ -20,7 +20,7 @@ static bool all(struct str s, bool (*is)(unsigned char))
 
 static bool is_word(unsigned char c)
 {
-	return (c | 32) - 'a' < 26u || c - '0' < 10u || c == '_' || c == '-';
+	return (c | 32u) - 'a' < 26 || c - (unsigned)'0' < 10 || c == '_' || c == '-';
 }
 
 static bool is_alnum(unsigned char c)
@@ -30,12 +30,12 @@ static bool is_alnum(unsigned char c)
 
 static bool is_digit(unsigned char c)
 {
-	return c - '0' < 10u;
+	return c - (unsigned)'0' < 10;
 }
 
 static bool is_hex(unsigned char c)
 {
-	return is_digit(c) || (c | 32) - 'a' < 6u;
+	return is_digit(c) || (c | 32u) - 'a' < 6;
 }
 
 bool name_is_slug(struct str s)

@@ -93,7 +93,7 @@ static struct node *child(struct start *s, struct node *parent, enum kind_id id,
 /* All organizations of the token, or one. */
 static int check_organization(struct start *s, const char *org, struct item **ret, struct buf *why)
 {
-	cleanup_buf struct buf key, what;
+	cleanup_buf struct buf key = {0}, what = {0};
 	struct cache_want want = {.fresh_ms = 300000};
 	struct resource *res;
 	int r;
@@ -134,7 +134,7 @@ static int check_organization(struct start *s, const char *org, struct item **re
 static int project_by_issue(struct start *s, const char *org, const char *project, const char *scope, struct item **ret,
 			    struct buf *why)
 {
-	cleanup_buf struct buf key;
+	cleanup_buf struct buf key = {0};
 	struct cache_want want = {.class = &item_issue, .scope = "start", .max = 1, .fresh_ms = 300000};
 	struct resource *res;
 	struct str bytes;
@@ -159,7 +159,7 @@ static int project_by_issue(struct start *s, const char *org, const char *projec
 
 static int check_project(struct start *s, const char *org, const char *project, struct item **ret, struct buf *why)
 {
-	cleanup_buf struct buf key;
+	cleanup_buf struct buf key = {0};
 	struct cache_want want = {.class = &item_project, .max = 100000, .fresh_ms = 300000};
 	struct resource *res;
 	struct item *item;
@@ -193,7 +193,7 @@ int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *wh
 
 	list_init(&s.waiter.link);
 	if (o->project) {
-		cleanup_buf struct buf json;
+		cleanup_buf struct buf json = {0};
 
 		buf_init(&json, 1024);
 		buf_printf(&json, "{\"slug\":\"%s\"}", o->org);

@@ -16,7 +16,7 @@
 
 static void add_value(struct buf *b, struct str bytes)
 {
-	cleanup_buf struct buf plain;
+	cleanup_buf struct buf plain = {0};
 
 	buf_init(&plain, BUF_MAX_DEFAULT);
 	json_plain(&plain, bytes);

@@ -176,7 +176,7 @@ static int get_source(struct op *op, const struct node *n, bool peek, struct sou
 
 static int get_content(struct op *op, const struct node *n, bool peek, struct blob **ret, uint64_t *stamp)
 {
-	cleanup_buf struct buf b;
+	cleanup_buf struct buf b = {0};
 	struct source s;
 	int r = get_source(op, n, peek, &s, stamp);
 
@@ -561,7 +561,7 @@ static void adopt_event(struct op *op, struct str json, struct str id)
 
 int verb_readlink(struct op *op)
 {
-	cleanup_buf struct buf b;
+	cleanup_buf struct buf b = {0};
 	struct source s;
 	uint64_t stamp;
 	int r;
