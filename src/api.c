@@ -117,20 +117,19 @@ static void add_words(struct buf *b, const cJSON *j, int depth)
 	if (cJSON_IsString(j)) {
 		if (b->len)
 			buf_puts(b, "; ");
-		if (j->string && strcmp(j->string, "detail") && strcmp(j->string, "message") && strcmp(j->string, "info") &&
-		    strcmp(j->string, "msg"))
+		if (j->string && strcmp(j->string, "detail") && strcmp(j->string, "message") &&
+		    strcmp(j->string, "info") && strcmp(j->string, "msg"))
 			buf_printf(b, "%s: ", j->string);
 		text_clean(b, str_of(j->valuestring), false);
 		return;
 	}
-	cJSON_ArrayForEach(child, j)
-	{
+	cJSON_ArrayForEach (child, j) {
 		/* of {"code","message","extra"} the message is for people */
 		if (cJSON_IsString(child) && child->string && !strcmp(child->string, "code") &&
 		    json_string(j, "message").n)
 			continue;
-		if (child->string && (!strcmp(child->string, "extra") || !strcmp(child->string, "ctx") ||
-				      !strcmp(child->string, "loc")))
+		if (child->string &&
+		    (!strcmp(child->string, "extra") || !strcmp(child->string, "ctx") || !strcmp(child->string, "loc")))
 			continue;
 		if (cJSON_IsArray(j) && cJSON_IsString(child) && j->string) {
 			if (b->len)
@@ -186,7 +185,8 @@ static void learn_limits(struct api *a, const struct api_call *c, const struct h
 	int64_t now = a->clock->now_ms(a->clock);
 	uint64_t remaining;
 
-	if (r->status == 429 || (!str_to_u64(http_header(r, "X-Sentry-Rate-Limit-Remaining"), &remaining) && !remaining))
+	if (r->status == 429 ||
+	    (!str_to_u64(http_header(r, "X-Sentry-Rate-Limit-Remaining"), &remaining) && !remaining))
 		a->blocked_until[c->class] = now + reset_ms(a, r);
 }
 
@@ -245,7 +245,8 @@ static void finish(struct api_call *c, struct http_response *r)
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
 	if (answer.error && answer.error != -ENOENT)
-		journal_add(&a->errors, a->clock, "GET %s: %s: %s", c->path, strerrordesc_np(-answer.error), answer.words);
+		journal_add(&a->errors, a->clock, "GET %s: %s: %s", c->path, strerrordesc_np(-answer.error),
+			    answer.words);
 	if (!link_next(link, &answer.cursor))
 		answer.cursor = (struct str){NULL, 0};
 	c->done(c->arg, &answer);

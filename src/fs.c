@@ -267,8 +267,8 @@ int fs_new(struct mount *m, struct fs **ret)
 			r = -EIO;
 	}
 	fuse_opt_free_args(&args);
-	if (!r && fcntl(fuse_session_fd(f->session), F_SETFL,
-			fcntl(fuse_session_fd(f->session), F_GETFL) | O_NONBLOCK) < 0)
+	if (!r &&
+	    fcntl(fuse_session_fd(f->session), F_SETFL, fcntl(fuse_session_fd(f->session), F_GETFL) | O_NONBLOCK) < 0)
 		r = -errno;
 	if (r) {
 		fs_free(f);

@@ -40,12 +40,13 @@ static bool is_issue_name(struct str s)
 #define TSV(file, path, shower)                                                                                        \
 	{                                                                                                              \
 		KIND_FILE, KIND_ORG, file, .mode = FILE_MODE, .from = FROM_LISTING, .url = "organizations/{o}/" path,  \
-			   .class = &item_any, .fresh_s = 300, .show = shower                                          \
+					   .class = &item_any, .fresh_s = 300, .show = shower                          \
 	}
 #define EVENT_LINK(file, which)                                                                                        \
 	{                                                                                                              \
 		KIND_FILE, KIND_EVENTS, file, .mode = LINK_MODE, .from = FROM_DOCUMENT,                                \
-				.url = ISSUE_SUB "events/" which "/", .fresh_s = 30, .show = show_event_link           \
+					      .url = ISSUE_SUB "events/" which "/", .fresh_s = 30,                     \
+					      .show = show_event_link                                                  \
 	}
 
 const struct kind kinds[] = {
@@ -87,8 +88,7 @@ const struct kind kinds[] = {
 	/* issues */
 	{KIND_ISSUES, KIND_PROJECT, "issues", .mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_LIST, .fresh_s = 30,
 	 .class = &item_issue, .child = KIND_ISSUE},
-	{KIND_ISSUE, KIND_ISSUES, .mode = DIR_MODE, .valid = is_issue_name,
-	 .probe = "organizations/{o}/issues/{n}/"},
+	{KIND_ISSUE, KIND_ISSUES, .mode = DIR_MODE, .valid = is_issue_name, .probe = "organizations/{o}/issues/{n}/"},
 	{KIND_ISSUE_ALIAS, KIND_ISSUE_ALIAS, .mode = LINK_MODE, .from = FROM_ITEM, .show = show_issue_link},
 	{KIND_FILE, KIND_ISSUE, "issue.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
 	{KIND_FILE, KIND_ISSUE, "details.json", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,

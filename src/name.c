@@ -104,7 +104,8 @@ static bool is_control(uint32_t c)
 /* What turns the direction of the text around it. */
 static bool is_bidi(uint32_t c)
 {
-	return c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+	return c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
 }
 
 static void percent(struct buf *b, struct str bytes)
@@ -122,7 +123,8 @@ void name_encode(struct buf *b, struct str text)
 	while (text.n && !b->error) {
 		uint32_t c = 0;
 		size_t n = decode(text, &c);
-		bool plain = n && !is_control(c) && !is_bidi(c) && c != '/' && c != '%' && !(c == '.' && b->len == begin);
+		bool plain =
+			n && !is_control(c) && !is_bidi(c) && c != '/' && c != '%' && !(c == '.' && b->len == begin);
 		struct str one = {text.s, n ? n : 1};
 
 		if (b->len - begin + (plain ? one.n : one.n * 3) > NAME_BYTES_MAX)

@@ -80,7 +80,7 @@ bool origin_is_safe(const char *url)
 {
 	char text[INET_ADDRSTRLEN];
 	struct in_addr a;
-	struct str host;
+	struct str host = STR("");
 
 	if (!str_starts(str_of(url), "http://"))
 		return true;

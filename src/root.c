@@ -58,7 +58,9 @@ static int explain(struct start *s, int r, const char *key, const char *what, st
 	long status = res_status(s->mount, key);
 
 	if (status == 401)
-		buf_printf(why, "%s refuses the token (%s): make a new one, with the scopes event:read, org:read and project:read",
+		buf_printf(why,
+			   "%s refuses the token (%s): make a new one, with the scopes event:read, org:read and "
+			   "project:read",
 			   s->mount->api.origin, words);
 	else if (r == -EACCES)
 		buf_printf(why, "the token may not read %s (%s)", what, words);
@@ -76,7 +78,8 @@ static struct item *put(struct start *s, const struct item_class *class, const c
 	struct timespec wall;
 
 	s->mount->clock->wall(s->mount->clock, &wall);
-	if (json_parse(bytes, &tree) || item_put(&s->mount->cache.items, class, scope, tree, bytes, 0, &wall, false, &item))
+	if (json_parse(bytes, &tree) ||
+	    item_put(&s->mount->cache.items, class, scope, tree, bytes, 0, &wall, false, &item))
 		return NULL;
 	return item;
 }
@@ -149,7 +152,8 @@ static int project_by_issue(struct start *s, const char *org, const char *projec
 		return explain(s, r, key.data, "that project's issues", why);
 	if (!res->listing->n || json_member(blob_str(res->listing->items[0]->json), "project", &bytes)) {
 		buf_printf(why,
-			   "the token may not list projects and %s/%s has no issue that would tell its id: use a token with project:read",
+			   "the token may not list projects and %s/%s has no issue that would tell its id: use a token "
+			   "with project:read",
 			   org, project);
 		return -EACCES;
 	}
@@ -186,7 +190,8 @@ static int check_project(struct start *s, const char *org, const char *project, 
 int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *why)
 {
 	const struct options *o = m->options;
-	struct start s = {.mount = m, .waiter = {.settled = on_settled, .progress = on_progress}, .wait = wait, .arg = arg};
+	struct start s = {
+		.mount = m, .waiter = {.settled = on_settled, .progress = on_progress}, .wait = wait, .arg = arg};
 	struct item *org = NULL, *project = NULL;
 	struct node *n;
 	int r;

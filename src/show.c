@@ -113,8 +113,7 @@ int show_tag(struct buf *b, const struct source *s)
 		return r;
 	json_u64(j, "totalValues", &total);
 	buf_puts(b, "value\tcount\tshare\n");
-	cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(j, "topValues"))
-	{
+	cJSON_ArrayForEach (value, cJSON_GetObjectItemCaseSensitive(j, "topValues")) {
 		if (!json_u64(value, "count", &count))
 			continue;
 		text_clean(b, json_string(value, "value"), false);
@@ -140,7 +139,7 @@ static void add_cell(struct buf *b, struct str object, const struct column *c)
 	struct str bytes = object;
 
 	for (int i = 0; i < 2 && c->path[i]; i++)
-		if (*bytes.s != '{' || json_member(bytes, c->path[i], &bytes))
+		if (!bytes.n || *bytes.s != '{' || json_member(bytes, c->path[i], &bytes))
 			return;
 	add_value(b, bytes);
 }
@@ -167,7 +166,7 @@ int show_members(struct buf *b, const struct source *s)
 {
 	static const struct column columns[] = {
 		{"assignee", {"email"}}, {"user", {"user", "id"}}, {"username", {"user", "username"}},
-		{"name", {"name"}},	 {"role", {"orgRole"}},    {"pending", {"pending"}},
+		{"name", {"name"}},	 {"role", {"orgRole"}},	   {"pending", {"pending"}},
 	};
 
 	return TABLE(b, s, columns);

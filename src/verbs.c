@@ -18,8 +18,8 @@
 #define SIZE_UNKNOWN 4096 /* of content that was not fetched yet */
 #define STATIC_TIMEOUT 60.0
 #define NAMED_TIMEOUT 1.0
-#define ISSUE_FRESH_S 30
-#define ISSUE_ALONE_FRESH_S 60 /* of an issue that no listing holds */
+#define ISSUE_FRESH_S 30u
+#define ISSUE_ALONE_FRESH_S 60u /* of an issue that no listing holds */
 
 /* ---- what to ask ---- */
 
@@ -95,7 +95,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	int64_t age = op->start - item->fetched;
 	int r;
 
-	if (age <= ISSUE_FRESH_S * 1000 || op->stale_ok)
+	if (age <= fresh_ms(ISSUE_FRESH_S) || op->stale_ok)
 		return 0;
 	if (item->listed && issue->parent->kind->id == KIND_ISSUES) {
 		r = ask_listing(op->mount, issue->parent, &a);
@@ -103,7 +103,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 			r = op_need(op, &a.want, &res);
 		return r == -EINPROGRESS ? r : 0;
 	}
-	if (age <= ISSUE_ALONE_FRESH_S * 1000)
+	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S))
 		return 0;
 	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), ISSUE_ALONE_FRESH_S, &a);
 	if (!r)
@@ -174,6 +174,15 @@ static int get_source(struct op *op, const struct node *n, bool peek, struct sou
 	return 0;
 }
 
+/* What the server said is not what this file shows. */
+static void report(struct op *op, const struct node *n, int r)
+{
+	const char *of = n->item ? n->item->name : n->parent && n->parent->item ? n->parent->item->name : "";
+
+	journal_add(&op->mount->api.errors, op->mount->clock, "%s %s: %s: the answer lacks what this file shows", of,
+		    n->name, strerrordesc_np(-r));
+}
+
 static int get_content(struct op *op, const struct node *n, bool peek, struct blob **ret, uint64_t *stamp)
 {
 	cleanup_buf struct buf b = {0};
@@ -184,6 +193,8 @@ static int get_content(struct op *op, const struct node *n, bool peek, struct bl
 		return r;
 	buf_init(&b, BUF_MAX_DEFAULT * 4);
 	r = n->kind->show(&b, &s);
+	if (r)
+		report(op, n, r);
 	return r ? r : buf_to_blob(&b, ret);
 }
 
@@ -240,7 +251,7 @@ static void fill_attr(struct op *op, struct node *n, struct stat *st)
 		st->st_mtim = item->mtime;
 	st->st_ctim = item && item->ctime.tv_sec ? item->ctime : st->st_mtim;
 	if (kind_is_dir(n->kind)) {
-		if (n == owner)
+		if (item && n == owner)
 			st->st_size = (off_t)item->size;
 	} else {
 		if (item && later(&item->changed, &st->st_mtim))
@@ -316,7 +327,7 @@ static struct item *known_issue(struct op *op, struct str own)
 	if (ask_scope(op->mount, op->node, &item_issue, &a))
 		return NULL;
 	item = item_find(&op->mount->cache.items, a.scope.data, str_of(upper));
-	if (item && !item->listed && op->start - item->fetched > ISSUE_ALONE_FRESH_S * 1000)
+	if (item && !item->listed && op->start - item->fetched > fresh_ms(ISSUE_ALONE_FRESH_S))
 		return NULL;
 	return item;
 }
@@ -338,12 +349,13 @@ static int probe(struct op *op, const struct kind *k, const struct item_class *c
 	if (!r && op->node->kind->url)
 		r = ask_listing(op->mount, op->node, &list);
 	else if (!r)
-		r = ask_document(op->mount, op->node, "", STR(""), 0, &list) ?: ask_scope(op->mount, op->node, class, &list);
+		r = ask_document(op->mount, op->node, "", STR(""), 0, &list)
+			    ?: ask_scope(op->mount, op->node, class, &list);
 	if (r)
 		return r;
 	op->mount->clock->wall(op->mount->clock, &wall);
-	r = item_put(&op->mount->cache.items, class, list.scope.data, tree, blob_str(res->document), res->fetched, &wall,
-		     false, &item);
+	r = item_put(&op->mount->cache.items, class, list.scope.data, tree, blob_str(res->document), res->fetched,
+		     &wall, false, &item);
 	if (r)
 		return r;
 	if (class == &item_issue) {
@@ -545,12 +557,11 @@ static int latest_in_memory(struct op *op, struct buf *b)
 }
 
 /* The event that was fetched to learn its id is its file's content as well. */
-static void adopt_event(struct op *op, struct str json, struct str id)
+static void adopt_event(struct op *op, struct str id)
 {
 	cleanup_ask struct ask from = {0}, to = {0};
 	struct resource *res;
 
-	(void)json;
 	if (ask_document(op->mount, op->node, op->node->kind->url, STR(""), 0, &from) ||
 	    ask_document(op->mount, op->node, kind_of(KIND_EVENT)->url, id, 0, &to))
 		return;
@@ -571,12 +582,15 @@ int verb_readlink(struct op *op)
 	buf_init(&b, 4096);
 	if (op->node->kind->from != FROM_DOCUMENT || latest_in_memory(op, &b)) {
 		r = get_source(op, op->node, false, &s, &stamp);
-		if (!r)
-			r = op->node->kind->show(&b, &s);
 		if (r)
 			return r;
+		r = op->node->kind->show(&b, &s);
+		if (r) {
+			report(op, op->node, r);
+			return r;
+		}
 		if (op->node->kind->from == FROM_DOCUMENT)
-			adopt_event(op, s.json, (struct str){b.data, b.len - strlen(".json")});
+			adopt_event(op, (struct str){b.data, b.len - strlen(".json")});
 	}
 	buf_addc(&b, '\0');
 	if (b.error)

@@ -18,11 +18,11 @@ enum api_class { API_LIST, API_ISSUE, API_EVENT, API_OTHER, API_CLASSES };
 struct api {
 	struct transport *transport; /* borrowed; may be replaced while nothing is in flight */
 	const struct clock *clock;
-	char *origin;        /* owned */
+	char *origin;	     /* owned */
 	char *authorization; /* owned, wiped */
 	unsigned timeout_s;
 	int64_t blocked_until[API_CLASSES]; /* ms: the server said that nothing remains */
-	struct list waiting;                /* calls that have a time to wait for */
+	struct list waiting;		    /* calls that have a time to wait for */
 	struct journal requests, errors;
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
@@ -34,9 +34,9 @@ void api_done(struct api *a);
 struct api_answer {
 	int error; /* 0 or -errno, by the table */
 	long status;
-	struct buf *body;   /* bytes may be taken with buf_to_blob */
-	struct str cursor;  /* of the next page, s == NULL at the end */
-	const char *words;  /* one sentence for a person when error is set */
+	struct buf *body;  /* bytes may be taken with buf_to_blob */
+	struct str cursor; /* of the next page, s == NULL at the end */
+	const char *words; /* one sentence for a person when error is set */
 };
 
 typedef void api_done_fn(void *arg, struct api_answer *answer);

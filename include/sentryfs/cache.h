@@ -27,8 +27,8 @@ struct listing {
 	struct item **items; /* shared */
 	size_t n, cap;
 	struct map by_name; /* of items */
-	bool cut;           /* more exist than `max` */
-	size_t skipped;     /* entries that could not be used */
+	bool cut;	    /* more exist than `max` */
+	size_t skipped;	    /* entries that could not be used */
 };
 
 struct listing *listing_ref(struct listing *l);
@@ -38,16 +38,16 @@ struct resource {
 	char *key; /* path below /api/0/, owned */
 	struct cache *cache;
 	const struct item_class *class; /* NULL: a document */
-	char *scope;                    /* of the items, owned; NULL for a document */
+	char *scope;			/* of the items, owned; NULL for a document */
 	size_t max;
 	struct blob *document;
 	struct listing *listing;
-	uint64_t stamp;    /* changes with the content; 0: never had any */
-	int64_t fetched;   /* ms: when the good answer was asked for */
-	int64_t settled;   /* ms: when the last try ended, -1: never */
-	int error;         /* of the last try */
-	long status;       /* its HTTP status, 0: none came */
-	char *words;       /* what the server or libcurl said of it, owned */
+	uint64_t stamp;	 /* changes with the content; 0: never had any */
+	int64_t fetched; /* ms: when the good answer was asked for */
+	int64_t settled; /* ms: when the last try ended, -1: never */
+	int error;	 /* of the last try */
+	long status;	 /* its HTTP status, 0: none came */
+	char *words;	 /* what the server or libcurl said of it, owned */
 	size_t bytes;
 	struct api_call *call; /* while it is being fetched */
 	int64_t asked;
@@ -73,11 +73,11 @@ struct cache_want {
 	const char *key;
 	const struct item_class *class; /* NULL: a document */
 	const char *scope;
-	size_t max;       /* items at the most */
+	size_t max;	  /* items at the most */
 	int64_t fresh_ms; /* how old an answer may be */
-	int64_t since;    /* ms: an answer or an error that came after this is good enough */
-	bool stale_ok;    /* an older answer will do, and nothing is asked for */
-	bool peek;        /* never ask the server */
+	int64_t since;	  /* ms: an answer or an error that came after this is good enough */
+	bool stale_ok;	  /* an older answer will do, and nothing is asked for */
+	bool peek;	  /* never ask the server */
 };
 
 /*

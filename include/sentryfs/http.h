@@ -14,7 +14,7 @@
  * script one. Everything happens on the caller's thread.
  */
 struct http_response {
-	int error;         /* 0, or -errno when no whole answer came */
+	int error;	   /* 0, or -errno when no whole answer came */
 	const char *words; /* what libcurl says of the error; borrowed */
 	long status;
 	struct buf headers; /* of the last header block, lines ended by CRLF */
@@ -29,8 +29,8 @@ struct http_request {
 	const char *method; /* "GET", ... */
 	const char *url;
 	const char *authorization; /* a whole header line; secret */
-	const char *body;          /* JSON, or NULL */
-	unsigned timeout_s;        /* for the whole answer */
+	const char *body;	   /* JSON, or NULL */
+	unsigned timeout_s;	   /* for the whole answer */
 };
 
 /* Called once for each request that was not cancelled, never from submit. The

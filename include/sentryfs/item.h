@@ -16,17 +16,17 @@ struct item {
 	unsigned refs;
 	struct item_store *store;
 	const struct item_class *class;
-	char *key;           /* scope/id: where the store has it */
-	char *name;          /* what the tree calls it; has passed a name predicate */
-	char *id;            /* what URLs call it */
-	char *home;          /* an issue's project slug, else NULL */
-	struct blob *json;   /* shared */
-	int64_t fetched;     /* ms: when these bytes were asked for */
-	uint64_t stamp;      /* changes with json */
+	char *key;	   /* scope/id: where the store has it */
+	char *name;	   /* what the tree calls it; has passed a name predicate */
+	char *id;	   /* what URLs call it */
+	char *home;	   /* an issue's project slug, else NULL */
+	struct blob *json; /* shared */
+	int64_t fetched;   /* ms: when these bytes were asked for */
+	uint64_t stamp;	   /* changes with json */
 	struct timespec mtime, ctime, changed;
-	uint64_t size;       /* an issue's count of events */
+	uint64_t size; /* an issue's count of events */
 	uint64_t comments;
-	unsigned listed;     /* how many listings hold it */
+	unsigned listed; /* how many listings hold it */
 };
 
 struct item_fields {

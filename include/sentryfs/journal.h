@@ -10,7 +10,7 @@
 /* The last lines of something that happens again and again. */
 struct journal {
 	char *lines[JOURNAL_LINES]; /* owned; a ring */
-	uint64_t count;             /* of all lines ever */
+	uint64_t count;		    /* of all lines ever */
 };
 
 /* Adds a line that begins with the time; the text is cleaned of control characters. */

@@ -52,9 +52,9 @@ struct source {
 	const struct mount *mount;
 	const struct node *node;
 	const struct kind *kind;
-	const struct item *item;   /* FROM_ITEM; else the nearest, or NULL */
-	struct str json;           /* FROM_ITEM, FROM_DOCUMENT */
-	struct listing *listing;   /* FROM_LISTING */
+	const struct item *item; /* FROM_ITEM; else the nearest, or NULL */
+	struct str json;	 /* FROM_ITEM, FROM_DOCUMENT */
+	struct listing *listing; /* FROM_LISTING */
 };
 
 struct kind {
@@ -70,8 +70,8 @@ struct kind {
 	const char *url;
 	unsigned fresh_s; /* how old an answer may be; FRESH_FOREVER */
 	/* of a directory */
-	const struct item_class *class; /* of what `url` lists */
-	enum kind_id child;             /* kind of each item */
+	const struct item_class *class;	       /* of what `url` lists */
+	enum kind_id child;		       /* kind of each item */
 	bool (*none)(const struct item *item); /* known to be empty without asking */
 	/* of a dynamic row: what an unlisted name must look like, and the document that
 	 * tells whether there is such a thing (NULL: the listing is the oracle) */

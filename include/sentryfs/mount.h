@@ -16,7 +16,7 @@ struct mount {
 	struct api api;
 	struct cache cache;
 	struct tree tree;
-	struct node *root; /* what inode 1 is */
+	struct node *root;  /* what inode 1 is */
 	struct list parked; /* operations that wait */
 	struct list ready;  /* operations that run at the next turn */
 	struct timespec born;

@@ -20,8 +20,8 @@ struct op;
 
 /* An open file or directory: a snapshot. */
 struct handle {
-	struct node *node;       /* shared */
-	struct blob *content;    /* a file's bytes */
+	struct node *node;	 /* shared */
+	struct blob *content;	 /* a file's bytes */
 	struct listing *listing; /* a directory's items; NULL: static rows only */
 };
 
@@ -49,12 +49,12 @@ struct op {
 	int (*run)(struct op *op);
 	struct node *node; /* shared */
 	char name[256];
-	pid_t tid;          /* of the caller; 0: not to be seen from here */
-	int64_t start;      /* ms */
-	int64_t deadline;   /* ms: ETIMEDOUT after it */
-	int64_t stale_from; /* ms: from then on an older copy will do */
+	pid_t tid;	      /* of the caller; 0: not to be seen from here */
+	int64_t start;	      /* ms */
+	int64_t deadline;     /* ms: ETIMEDOUT after it */
+	int64_t stale_from;   /* ms: from then on an older copy will do */
 	unsigned patience_ms; /* how long after a sign of progress */
-	bool interrupted;   /* the kernel said so; the signal decides */
+	bool interrupted;     /* the kernel said so; the signal decides */
 	bool stale_ok;
 };
 

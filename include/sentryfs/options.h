@@ -15,15 +15,15 @@
  * line names no source.
  */
 struct options {
-	char *org;        /* from ORG[/PROJECT], NULL: all organizations */
-	char *project;    /* NULL: the whole organization */
+	char *org;	  /* from ORG[/PROJECT], NULL: all organizations */
+	char *project;	  /* NULL: the whole organization */
 	char *mountpoint; /* absolute */
-	char *url;        /* origin, without a slash at the end */
+	char *url;	  /* origin, without a slash at the end */
 	char *token_file; /* NULL: environment, credential, rc file */
-	char *query;      /* of the default listing */
-	char *cacert;     /* NULL: the system's */
+	char *query;	  /* of the default listing */
+	char *cacert;	  /* NULL: the system's */
 	unsigned max_issues, max_events;
-	unsigned timeout;         /* seconds without progress */
+	unsigned timeout;	  /* seconds without progress */
 	unsigned connect_timeout; /* seconds */
 	unsigned uid, gid, umask; /* of what is shown; umask in octal */
 	bool foreground, debug, insecure, read_only, allow_other, default_permissions, auto_unmount;

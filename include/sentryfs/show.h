@@ -7,8 +7,8 @@
 /* What stands in a file, or where a symlink points: pure functions from a source
  * to bytes, one for each way of showing. 0 or -errno (-EBADMSG: the server's object
  * lacks what is shown). */
-int show_json(struct buf *b, const struct source *s);     /* the server's bytes, re-indented */
-int show_field(struct buf *b, const struct source *s);    /* the member named as the row; one line */
+int show_json(struct buf *b, const struct source *s);	  /* the server's bytes, re-indented */
+int show_field(struct buf *b, const struct source *s);	  /* the member named as the row; one line */
 int show_assigned(struct buf *b, const struct source *s); /* e-mail, user:ID, team:SLUG or none */
 int show_activity(struct buf *b, const struct source *s); /* one line an entry, newest first */
 int show_comment(struct buf *b, const struct source *s);

@@ -20,12 +20,12 @@ struct node {
 	const struct kind *kind;
 	struct node *parent; /* shared; NULL at the top */
 	struct item *item;   /* shared; NULL where the kind has none */
-	char *key;           /* where the tree has it */
+	char *key;	     /* where the tree has it */
 	const char *name;    /* within key */
-	uint64_t ino;        /* st_ino: a hash of the path, the same after a remount */
-	uint64_t refs;       /* the kernel's lookup count and all others */
+	uint64_t ino;	     /* st_ino: a hash of the path, the same after a remount */
+	uint64_t refs;	     /* the kernel's lookup count and all others */
 	/* what the kernel was shown of a file */
-	struct blob *content;  /* of the newest handle, while one is open */
+	struct blob *content; /* of the newest handle, while one is open */
 	uint64_t content_stamp;
 	uint64_t cached_stamp; /* of what may lie in the page cache */
 	unsigned opens;
