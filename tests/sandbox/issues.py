@@ -117,7 +117,7 @@ class ListForm:
         if "sentryAppIssues" in self.expand:
             out["sentryAppIssues"] = []
         if "latestEventHasAttachments" in self.expand:
-            out["latestEventHasAttachments"] = bool(self.world.attachments.get(issue.id))
+            out["latestEventHasAttachments"] = bool(self.world.attachments_of(issue))
         if self.event_id:
             out["matchingEventId"] = self.event_id
             out["matchingEventEnvironment"] = None
@@ -183,7 +183,7 @@ def single(world, issue, user, origin, collapse=(), expand=()):
     if "owners" in expand:
         out["owners"] = None
     if "latestEventHasAttachments" in expand:
-        out["latestEventHasAttachments"] = bool(world.attachments.get(issue.id))
+        out["latestEventHasAttachments"] = bool(world.attachments_of(issue))
     return out
 
 

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""The program: options, the log of requests, faults, the line of JSON, the end at SIGTERM."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+
+from . import control, faults, reference, routes_issue, routes_issues, routes_org, routes_project, routing, wire
+from .events import Events
+from .wire import Response
+from .world import World
+
+ROUTE_MODULES = (routes_org, routes_issues, routes_issue, routes_project)
+LOG_MAX = 200_000
+
+
+def options(argv):
+    p = argparse.ArgumentParser(prog="serve", description="A Sentry-compatible server on 127.0.0.1; see README.md.")
+    number = int
+    p.add_argument("--port", type=number, default=0, help="0 takes a free one")
+    p.add_argument("--seed", type=number, default=1)
+    p.add_argument("--issues", type=number, help="issues of the first project (default: 180)")
+    p.add_argument("--projects", type=number, default=3)
+    p.add_argument("--events", type=number, help="events of each issue (default: 1 to 36, WEB-1 has 137)")
+    p.add_argument("--delay-ms", type=number, default=0, help="every API answer waits so long")
+    p.add_argument("--rate-limits", action="store_true", help="refuse with 429 what exceeds the limits")
+    p.add_argument("--dialect", choices=["sentry"], default="sentry")
+    p.add_argument("--events-from", metavar="DIR", help="adds the project `reference`, made from event files")
+    p.add_argument("--scopes", help="scopes of the printed token, separated by commas (default: all)")
+    p.add_argument("--write-lag-ms", type=number, default=0, help="reads show a PUT only after so long")
+    p.add_argument("--delete-lag-ms", type=number, default=0, help="a deleted issue is still there for so long")
+    p.add_argument("--full-page", type=number, default=10, help="most events of a page with full=1")
+    p.add_argument("--post-filter", type=number, default=0, metavar="N", help="the issue list drops about one entry in "
+                   "N after paging, so that pages are short; 1 empties every second page; 0 is off")
+    p.add_argument("--unresolved-only", action="store_true", help="every issue is unresolved and recent")
+    p.add_argument("--slug-projects", action="store_true", help="project= takes slugs, as servers since 2026 do")
+    p.add_argument("--gzip", action="store_true", help="compress answers, as the proxy before a real server does")
+    p.add_argument("--now", type=number, help="the clock stands at this epoch second, for answers that never vary")
+    args = p.parse_args(argv)
+    for name in ("issues", "events", "delay_ms", "write_lag_ms", "delete_lag_ms", "post_filter"):
+        if (getattr(args, name) or 0) < 0:
+            p.error(f"--{name.replace('_', '-')}: not below 0")
+    if args.full_page < 1 or args.projects < 0 or (args.events is not None and args.events < 1):
+        p.error("--full-page and --events: at least 1; --projects: not below 0")
+    return args
+
+
+class App:
+    def __init__(self, args):
+        self.args = args
+        self.world = World(args)
+        self.events = Events(self.world)
+        self.limits = routing.Limits(args.rate_limits)
+        self.plan = faults.Plan()
+        self.log = []
+        if args.events_from:
+            reference.load(self.world, args.events_from)
+
+    async def pause(self):
+        if self.args.delay_ms:
+            await asyncio.sleep(self.args.delay_ms / 1000)
+
+    def later(self, ms, call):
+        asyncio.get_running_loop().call_later(ms / 1000, call)
+
+    async def handle(self, request):
+        if request.path.startswith("/_sandbox/"):
+            return control.handle(self, request)
+        request.entry = {
+            "method": request.method, "path": request.path, "query": request.raw_query, "status": None,
+            "body": request.body.decode("utf-8", "replace") if request.body else None, "t": time.time(),
+            "user_agent": request.headers.get("user-agent"), "headers": sorted(request.headers)}
+        if len(self.log) < LOG_MAX:
+            self.log.append(request.entry)
+        rule = self.plan.find(request)
+        if rule is None:
+            return await self.answer(request)
+        if "delay_ms" in rule.spec:
+            await asyncio.sleep(rule.spec["delay_ms"] / 1000)
+        if faults.wants_route(rule) or rule.spec.get("keep"):
+            response = await self.answer(request)
+        else:
+            response = Response(200, b"")
+        faults.spoil(rule, response)
+        response.takeover = faults.takeover(self.plan, rule)
+        return response
+
+    async def answer(self, request):
+        try:
+            return await routing.dispatch(self, request)
+        except Exception as e:      # a bug of the sandbox must be seen by the test, not hang it
+            import traceback
+            traceback.print_exc()
+            return wire.reply({"detail": "Internal Error", "errorId": "0" * 32, "sandbox": repr(e)}, 500)
+
+
+async def run(args):
+    app = App(args)
+    server = wire.Server(app.handle, args.gzip)
+    try:
+        port = await server.start(args.port)
+    except OSError as e:
+        sys.exit(f"serve: --port {args.port}: {e.strerror}")
+    app.url = f"http://127.0.0.1:{port}"
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    print(json.dumps({"url": app.url, "organization": app.world.slug, "token": app.world.people.default.text,
+                      "pid": os.getpid()}), flush=True)
+    await stop.wait()
+    await server.stop()
+
+
+def main(argv=None):
+    asyncio.run(run(options(argv)))
