@@ -242,22 +242,13 @@ struct transport *http_transport(struct http *h)
 	return &h->transport;
 }
 
-int http_poll(struct http *h, struct pollfd *extra, unsigned n, int timeout_ms)
+/* Ends what has come to its end; true when something has. */
+static bool take_completed(struct http *h)
 {
-	struct curl_waitfd fds[4];
+	bool any = false;
 	CURLMsg *msg;
-	int running, left;
+	int left;
 
-	for (unsigned i = 0; i < n && i < 4; i++)
-		fds[i] = (struct curl_waitfd){.fd = extra[i].fd, .events = CURL_WAIT_POLLIN};
-	if (curl_multi_perform(h->multi, &running))
-		return -EIO;
-	if (curl_multi_poll(h->multi, fds, n, timeout_ms, NULL))
-		return -EIO;
-	for (unsigned i = 0; i < n && i < 4; i++)
-		extra[i].revents = fds[i].revents;
-	if (curl_multi_perform(h->multi, &running))
-		return -EIO;
 	while ((msg = curl_multi_info_read(h->multi, &left))) {
 		struct transfer *t = NULL;
 
@@ -265,6 +256,29 @@ int http_poll(struct http *h, struct pollfd *extra, unsigned n, int timeout_ms)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 		complete(t, msg->data.result);
+		any = true;
 	}
+	return any;
+}
+
+int http_poll(struct http *h, struct pollfd *extra, unsigned n, int timeout_ms)
+{
+	struct curl_waitfd fds[4];
+	int running;
+
+	for (unsigned i = 0; i < n && i < 4; i++)
+		fds[i] = (struct curl_waitfd){.fd = extra[i].fd, .events = CURL_WAIT_POLLIN};
+	if (curl_multi_perform(h->multi, &running))
+		return -EIO;
+	/* what ended already must not wait for something else to happen */
+	if (take_completed(h))
+		timeout_ms = 0;
+	if (curl_multi_poll(h->multi, fds, n, timeout_ms, NULL))
+		return -EIO;
+	for (unsigned i = 0; i < n && i < 4; i++)
+		extra[i].revents = fds[i].revents;
+	if (curl_multi_perform(h->multi, &running))
+		return -EIO;
+	take_completed(h);
 	return 0;
 }

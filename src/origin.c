@@ -80,14 +80,14 @@ bool origin_is_safe(const char *url)
 {
 	char text[INET_ADDRSTRLEN];
 	struct in_addr a;
-	struct str host = STR("");
+	struct str host;
 
 	if (!str_starts(str_of(url), "http://"))
 		return true;
 	authority_cut(str_of(url + 7), &host);
 	if (str_eqz(host, "localhost") || str_eqz(host, "[::1]"))
 		return true;
-	if (host.n >= sizeof(text))
+	if (!host.n || host.n >= sizeof(text))
 		return false;
 	memcpy(text, host.s, host.n);
 	text[host.n] = '\0';

@@ -207,7 +207,7 @@ int rc_parse(struct rc *rc, struct str text, unsigned *line)
 int rc_load(struct rc *rc, const char *path, mode_t refused, unsigned *line)
 {
 	char data[RC_MAX];
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	*rc = (struct rc){0};

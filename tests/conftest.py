@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""A real server and a real mount for each test: the sandbox on loopback, and the program that SENTRYFS names.
+
+Nothing here sleeps: a mount is up when the program went to the background, a daemon is gone when its pidfd says so,
+and what takes time is asked for until it is so, within a bound.
+"""
+
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent
+TOP = TESTS.parent
+PROGRAM = os.environ.get("SENTRYFS", str(TOP / "build" / "sentryfs"))
+
+
+class Sandbox:
+    def __init__(self, *args):
+        self.process = subprocess.Popen([TESTS / "sandbox" / "serve", *map(str, args)], stdout=subprocess.PIPE,
+                                        text=True)
+        ready = json.loads(self.process.stdout.readline())
+        self.url, self.organization, self.token = ready["url"], ready["organization"], ready["token"]
+
+    def control(self, method, path, data=None):
+        body = None if data is None else json.dumps(data).encode()
+        request = urllib.request.Request(f"{self.url}/_sandbox/{path}", body, method=method)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def requests(self):
+        return self.control("GET", "requests")
+
+    def forget(self):
+        self.control("DELETE", "requests")
+
+    def faults(self, *rules):
+        self.control("POST", "faults", list(rules))
+
+    def new_token(self, *scopes):
+        return self.control("POST", "tokens", {"scopes": list(scopes)})["token"]
+
+    def wait_for(self, path):
+        """Until a request for `path` has arrived."""
+        wait_until(lambda: any(path in r["path"] for r in self.requests()), f"a request for {path}")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+
+def wait_until(condition, what, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        select.select([], [], [], 0.01)
+
+
+class Mount:
+    def __init__(self, sandbox, where, *args, source=None, token=None, env=None):
+        self.where = where
+        where.mkdir(exist_ok=True)
+        command = [PROGRAM, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(where.parent), "LANG": "C.UTF-8",
+                    "SENTRY_AUTH_TOKEN": token or sandbox.token,
+                    **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, **(env or {})}
+        self.start = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60)
+        self.pid = None
+        if self.start.returncode == 0:
+            self.pid = int(self.status()["pid"])
+            self.pidfd = os.pidfd_open(self.pid)
+
+    def status(self):
+        lines = (self.where / ".sentryfs/status").read_text().splitlines()
+        return dict(line.split("\t", 1) for line in lines)
+
+    def sh(self, command, **more):
+        return subprocess.run(["bash", "-c", command], cwd=self.where, capture_output=True, text=True, timeout=120,
+                              **more)
+
+    def gone(self):
+        """The daemon has ended: its pidfd says so."""
+        return bool(select.select([self.pidfd], [], [], 20)[0])
+
+    def unmount(self):
+        if self.pid is None:
+            return
+        subprocess.run(["fusermount3", "-u", self.where], check=False, capture_output=True)
+        if not select.select([self.pidfd], [], [], 10)[0]:
+            subprocess.run(["fusermount3", "-uz", self.where], check=False, capture_output=True)
+            os.kill(self.pid, signal.SIGTERM)
+        assert self.gone(), "the daemon did not end after the unmount"
+        os.close(self.pidfd)
+        self.pid = None
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    s = Sandbox()
+    yield s
+    s.stop()
+
+
+@pytest.fixture
+def mount(sandbox, tmp_path):
+    """A function that mounts; everything is unmounted afterwards."""
+    mounts = []
+    sandbox.faults()
+    sandbox.forget()
+
+    def make(*args, server=None, name="sentry", **more):
+        m = Mount(server or sandbox, tmp_path / name, *args, **more)
+        mounts.append(m)
+        return m
+
+    yield make
+    sandbox.faults()
+    for m in mounts:
+        m.unmount()
+
+
+@pytest.fixture
+def mounted(mount):
+    m = mount()
+    assert m.start.returncode == 0, m.start.stderr
+    return m
+
+
+if sys.version_info < (3, 11):
+    raise SystemExit("the tests need Python 3.11 (os.pidfd_open, match)")

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""The house's own rules: floors include only downward, the manual and the help agree with the options."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from conftest import PROGRAM, TOP
+
+FLOORS = {
+    0: "buf str name json map list log clock journal options rc token target origin",
+    1: "http",
+    2: "api link",
+    3: "item cache",
+    4: "tree kinds show about mount op verbs root",
+    5: "fs loop",
+    6: "main",
+}
+FLOOR = {name: n for n, names in FLOORS.items() for name in names.split()}
+
+
+def files():
+    return sorted([*(TOP / "src").glob("*.c"), *(TOP / "include/sentryfs").glob("*.h")])
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: p.name)
+def test_includes_go_downward(path):
+    own = FLOOR[path.stem]
+    for name in re.findall(r'#include "sentryfs/(\w+)\.h"', path.read_text()):
+        assert FLOOR[name] <= own, f"{path.name} (floor {own}) includes {name}.h (floor {FLOOR[name]})"
+
+
+def test_only_fs_names_fuse():
+    users = [p.name for p in files() if re.search(r"#include <fuse", p.read_text())]
+    assert users == ["fs.c"]
+
+
+def test_only_http_names_curl():
+    assert [p.name for p in files() if "#include <curl/" in p.read_text()] == ["http.c"]
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: p.name)
+def test_a_file_is_one_concept(path):
+    text = path.read_text()
+    assert text.startswith("// SPDX-License-Identifier: MIT\n")
+    assert len(text.splitlines()) <= 650
+
+
+def test_help_and_manual_name_the_same_options():
+    text = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
+    manual = (TOP / "man/sentryfs.1").read_text().replace("\\-", "-")
+    options = re.findall(r"--([a-z][a-z-]+)", text)
+    assert len(options) > 15
+    for option in options:
+        names = (option, option.replace("-", "_"))
+        assert any(re.search(rf"\b{n}\b", manual) for n in names), f"{option} is not in the manual"
+
+
+def test_the_readme_names_its_two_commands():
+    text = (TOP / "README.md").read_text()
+    assert "tools/demo" in text and "tools/test" in text
+    for tool in ("tools/demo", "tools/test", ".ci/run"):
+        assert os.access(TOP / tool, os.X_OK)
