@@ -110,6 +110,7 @@ def mutate(app, data):
     who = world.people.by_id(data.get("user", "2"))
     if op == "new_event":
         issue = issue_of(app, data["issue"])
+        issues.load(world, issue)
         world.add_events(issue, int(data.get("n", 1)), data.get("when"))
         if issue.status == "resolved":
             issue.status, issue.substatus, issue.details = "unresolved", "regressed", {}
@@ -135,6 +136,7 @@ def mutate(app, data):
         world.merge(into, [issue_of(app, k) for k in data["issues"]])
         return show(app, into)
     issue = issue_of(app, data["issue"])
+    issues.load(world, issue)
     if op == "delete":
         issue.hidden = "pending_deletion"
     elif op == "status":

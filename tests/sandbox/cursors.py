@@ -24,7 +24,7 @@ def detail(status, text, headers=None):
 
 
 def parse(text):
-    if text is None:
+    if not text:        # sentry-cli sends an empty one for the first page
         return None
     parts = text.split(":")
     try:
@@ -73,13 +73,13 @@ def seek(request, items, scores, limit):
     if cursor is None:
         low, high = 0, min(limit, count)
     elif cursor[2]:
-        value, offset, _ = cursor
+        value = cursor[0]
         high = bisect_left(scores, -value + 1) if isinstance(value, int) else first(value)
         high = max(0, min(high, count))
         low = max(high - limit, 0)
     else:
         value, offset, _ = cursor
-        low = min(first(value) + max(offset, 0), count) if value else 0
+        low = min(first(value) + max(offset, 0), count) if value or offset else 0
         high = min(low + limit, count)
     before = -scores[min(low, count - 1)]
     after = -scores[min(high, count - 1)]

@@ -16,13 +16,20 @@ import time
 MATCH = {"method", "path", "query", "after", "times", "probability", "seed", "note"}
 ACTIONS = {"delay_ms", "status", "body", "json", "content_type", "headers", "drop_headers", "hang", "reset", "cut",
            "garbage", "truncate", "deep", "huge", "bomb", "drip", "location", "rate_limit", "empty", "text_html",
-           "body_file", "no_date", "page"}
+           "body_file", "keep"}
 HANGS = ("before-headers", "after-headers", "mid-body")
 RATE_FORMS = ("object", "string", "concurrency", "retry-after", "no-reset")
 
 
 class PlanError(ValueError):
     pass
+
+
+def pattern(text):
+    try:
+        return re.compile(text)
+    except (re.error, TypeError) as e:
+        raise PlanError(f"{text!r} is no regular expression: {e}") from None
 
 
 class Rule:
@@ -38,8 +45,8 @@ class Rule:
             raise PlanError("rate_limit is one of " + ", ".join(RATE_FORMS))
         self.spec = spec
         self.method = spec.get("method")
-        self.path = re.compile(spec.get("path") or "")
-        self.query = re.compile(spec["query"]) if spec.get("query") is not None else None
+        self.path = pattern(spec.get("path") or "")
+        self.query = pattern(spec["query"]) if spec.get("query") is not None else None
         self.skip = int(spec.get("after") or 0)
         self.left = spec.get("times")
         self.random = random.Random(spec.get("seed", 0))

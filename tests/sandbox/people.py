@@ -28,7 +28,7 @@ TEAMS = (  # slug, name, indices of members, indices of the projects that it may
 class User:
     def __init__(self, index, username, name, role, pending, active, joined):
         self.index, self.id, self.member_id = index, str(index + 1), str(index + 501)
-        self.username, self.name, self.role = username + "@acme.example", name, role
+        self.username, self.name, self.role = username, name, role
         self.email, self.pending, self.active, self.joined = username + "@acme.example", pending, active, joined
         self.bit = 1 << index
 

@@ -51,10 +51,11 @@ def project_entry(app, project, request):
     return out
 
 
-@route("GET", "/")
+@route("GET", "/", None)
 def whoami(app, request):
     user = request.token.user
-    return reply({"version": "0", "auth": {"scopes": sorted(request.token.scopes)},
+    known = request.token.text
+    return reply({"version": "0", "auth": {"scopes": sorted(request.token.scopes)} if known else None,
                   "user": user.full() if user else None})
 
 

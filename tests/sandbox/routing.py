@@ -22,7 +22,8 @@ class Route:
 
 
 def route(methods, pattern, scopes=(), limit=None):
-    """`limit` is (name, requests, seconds, concurrent) of the endpoint's own bucket; None is the shared one."""
+    """`scopes`: any of them suffices; None lets in who shows no token at all. `limit` is (name, requests, seconds,
+    concurrent) of the endpoint's own bucket; None is the shared one."""
     def register(function):
         for form in expand(pattern):
             regex = re.compile("^" + PREFIX + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", form) + "$")
@@ -142,7 +143,10 @@ async def dispatch(app, request):
         limit = (entry and entry.limit) or DEFAULT_LIMIT
         caller = request.headers.get("authorization", "127.0.0.1")
         headers, running = app.limits.enter(caller, limit[0] + method, *limit[1:])
-        request.token = authenticate(app, request)
+        if entry and entry.scopes is None and "authorization" not in request.headers:
+            request.token = people.Token("", ())
+        else:
+            request.token = authenticate(app, request)
         if entry is None:
             allow = ", ".join(sorted(by_method))
             raise detail(405, f'Method "{request.method}" not allowed.', {"Allow": allow})

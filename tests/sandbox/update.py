@@ -5,7 +5,7 @@ import json
 import uuid
 
 from .cursors import ApiError, detail
-from .issues import add_activity, base
+from .issues import add_activity, base, load
 from .wire import Response, reply
 from .world import DAY, MINUTE, iso
 
@@ -55,7 +55,7 @@ def integer(field, value, most=None):
 
 
 def choice(field, value, choices):
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise invalid(field, f'"{value}" is not a valid choice.')
     return value
 
@@ -181,6 +181,8 @@ def apply(app, request, issues, data, single):
             old = world.snapshot(issue)
             world.shadows.setdefault(issue.id, old)
             app.later(lag, lambda i=issue: (world.shadows.pop(i.id, None), world.changed(i)))
+    for issue in issues:
+        load(world, issue)      # what was before, made before anything changes
     delta = {}
     status = wanted.get("status")
     if status is not None or ("statusDetails" in wanted and wanted["statusDetails"]):
@@ -251,9 +253,7 @@ def set_status(world, user, issues, status, wanted):
                 add_activity(world, issue, user, "set_ignored", dict(kept, ignoreDuration=keys.get("ignoreDuration")))
         issue.inbox = status == "unresolved" and not same
     out = {"status": status, "statusDetails": issues[-1].details}
-    if len(issues) and issues[-1].status == status:
-        out["substatus"] = issues[-1].substatus
-    out["inbox"] = None if status != "unresolved" else out.get("inbox")
+    out["substatus"] = issues[-1].substatus
     return out
 
 
@@ -323,6 +323,8 @@ def merge(app, user, issues):
         raise detail(400, "Please provide at least two issues to merge.")
     if len({i.project.id for i in issues}) > 1:
         raise detail(400, "Merging across multiple projects is not supported")
+    for issue in issues:
+        load(world, issue)
     into = max(issues, key=lambda i: (i.count, -i.id))
     others = [i for i in issues if i is not into]
     add_activity(world, into, user, "merge", {"issues": [{"id": str(i.id)} for i in others]})
@@ -346,6 +348,7 @@ def unmerge(app, user, issue, hashes):
     chosen = [p for p in issue.parts if world.hash_id(*p) in hashes]
     if not chosen or len(chosen) == len(issue.parts):
         return Response(202)
+    load(world, issue)
     new = world.new_issue(issue.project)
     world.pin(issue)
     new.stored = 0      # owns no events of its own, only the moved parts

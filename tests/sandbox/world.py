@@ -146,8 +146,8 @@ class World:
         # newest first by number: the first issues are the most recent, spread over 80 days, some with equal times
         span = 80 * DAY * number // (len(project.issues) + 400) if self.args.issues is None else 0
         issue.last = self.now0 - MINUTE - (span or (h >> 8) % (80 * DAY))
-        if number % 16 == 0:
-            issue.last = issue.last // HOUR * HOUR
+        if number % 16 == 1 and number > 16:    # the same moment as its neighbour's, so that cursors meet ties
+            issue.last = project.by_number[number - 1].last
         issue.first = issue.last - ((h >> 20) % (200 * DAY) + 1)
         if number % 5 == 0:
             issue.first = max(issue.first, issue.last - (h >> 30) % (3 * DAY) - HOUR)
@@ -204,7 +204,10 @@ class World:
 
     def make_notable(self):
         """The issues that tests and the README name: see NOTABLE in README.md."""
+        if not self.projects:
+            return
         web = self.projects[0]
+
         def plain(number, **kw):
             issue = web.by_number.get(number)
             if issue is None:
@@ -213,9 +216,11 @@ class World:
             issue.first = min(issue.first, issue.last - 20 * DAY)
             for key, value in kw.items():
                 setattr(issue, key, value)
+            if issue.stored == 1:
+                issue.first = issue.last
             return issue
         many = {} if self.args.events is not None else {"stored": 137, "count": 137, "users": 9, "hashes": 2}
-        issue = plain(1, last=self.now0 - MINUTE, notes=0, level="error", **many)
+        issue = plain(1, last=self.now0 - MINUTE, first=self.now0 - 60 * DAY, notes=0, level="error", **many)
         if issue:
             issue.parts = [(issue.id, i) for i in range(issue.hashes)]
         plain(2, title=catalog.HOSTILE_TITLE, type="HostileError", platform="python", value=catalog.HOSTILE_TEXT, notes=2,
@@ -397,14 +402,14 @@ class World:
 
     def add_events(self, issue, count, when=None):
         self.pin(issue)
+        if issue.stored == 0:       # made by unmerging: its first event of its own
+            issue.parts = issue.parts + [(issue.id, 0)]
         when = when or self.now()
         for i in range(count):
             issue.extra.append(when + i)
         issue.stored += count
-        issue.refs = None
-        issue.count += count
-        issue.last = max(issue.last, when + count - 1)
-        self.changed(issue)
+        for holder in {issue.id} | {self.holder(issue.id, n) for n in range(issue.hashes)}:
+            self.recount(self.issues[holder])
 
     def new_issue(self, project, when=None, **kw):
         number = max(project.by_number, default=0) + 1
