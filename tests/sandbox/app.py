@@ -16,6 +16,7 @@ from .world import World
 
 ROUTE_MODULES = (routes_org, routes_issues, routes_issue, routes_project)
 LOG_MAX = 200_000
+URI_MAX = 8180     # the proxy before a real server takes a request line of 8 KiB
 
 
 def options(argv):
@@ -68,6 +69,8 @@ class App:
         asyncio.get_running_loop().call_later(ms / 1000, call)
 
     async def handle(self, request):
+        if len(request.target) > URI_MAX:
+            return Response(414, b"<html><h1>414 Request-URI Too Large</h1></html>", content_type="text/html")
         if request.path.startswith("/_sandbox/"):
             return control.handle(self, request)
         request.entry = {

@@ -6,9 +6,17 @@ import json
 import os
 import re
 import subprocess
+import time
 import urllib.parse
 
 SERVE = os.path.join(os.path.dirname(os.path.realpath(__file__)), "serve")
+
+
+def eventually(holds, seconds=5):
+    """Asks again and again: each question is a request, and the server answers at its own pace."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came true"
 
 
 class Reply:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The control side, /_sandbox/: the log of requests, the fault plan, state for assertions, changes behind the client."""
+"""The control side, /_sandbox/: the log of requests, the fault plan, state for assertions, changes by others."""
 
 import json
 
@@ -146,7 +146,8 @@ def mutate(app, data):
                 self.origin = app.url
         lag, app.args.write_lag_ms = app.args.write_lag_ms, 0
         try:
-            update.apply(app, Fake(who), [issue], {k: v for k, v in data.items() if k not in ("op", "issue", "user")}, True)
+            wanted = {k: v for k, v in data.items() if k not in ("op", "issue", "user")}
+            update.apply(app, Fake(who), [issue], wanted, single=True)
         finally:
             app.args.write_lag_ms = lag
     elif op == "comment":

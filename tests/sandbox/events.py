@@ -91,7 +91,8 @@ def entries(world, origin, serial, when):
         value = {"type": origin.type, "value": origin.value, "module": None, "threadId": 1 if origin.platform in (
             "java", "native") else None, "mechanism": {
                 "type": "generic" if not origin.unhandled else {"python": "django", "javascript": "onerror",
-                                                                "native": "signalhandler"}.get(origin.platform, "chained"),
+                                                                "native": "signalhandler"}.get(
+                                                                    origin.platform, "chained"),
                 "handled": not origin.unhandled, "synthetic": None, "help_link": None, "description": None,
                 "meta": None, "data": None}, "stacktrace": trace, "rawStacktrace": None}
         values = [value]
@@ -110,7 +111,8 @@ def entries(world, origin, serial, when):
     out.append({"type": "breadcrumbs", "data": {"values": breadcrumbs(origin, serial, when)}})
     if origin.platform in ("python", "javascript", "java", "ruby", "csharp"):
         out.append({"type": "request", "data": {
-            "method": "POST" if origin.platform == "python" else "GET", "url": f"https://acme.example/{word}/{serial % 5}/",
+            "method": "POST" if origin.platform == "python" else "GET",
+            "url": f"https://acme.example/{word}/{serial % 5}/",
             "query": [["page", str(serial % 7)], ["sort", "-date"]], "fragment": None,
             "data": {"note": "päivää", "amount": "12.50"} if origin.platform == "python" else None,
             "headers": [["Accept", "text/html"], ["Authorization", "Bearer not-a-secret"], ["Host", "acme.example"],

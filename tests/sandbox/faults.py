@@ -110,7 +110,7 @@ def wants_route(rule):
 
 
 def rate_limited(response, form):
-    """The forms of 429 that servers send: object, bare string as text/html, concurrency, with Retry-After, without reset."""
+    """The forms of 429 that servers send; see RATE_FORMS."""
     from .wire import dumps
     frequent = "You are attempting to use this endpoint too frequently. Limit is 5 requests in 1 seconds"
     busy = "You are attempting to go above the allowed concurrency for this endpoint. Concurrency limit is 1"

@@ -24,7 +24,8 @@ JAVASCRIPT = (
     ("webpack:///./src/components/App.tsx", "components/App", "App", 28, True,
      ("export function App() {", "  const route = useRoute();", "  return <{W}List items={{route.items}} />;", "}}")),
     ("webpack:///./src/components/{W}List.tsx", "components/{W}List", "{W}List", 14, True,
-     ("  const [open, setOpen] = useState(false);", "  useEffect(() => {{", "    setOpen(items[0].{w}.open);", "  }}, [items]);")),
+     ("  const [open, setOpen] = useState(false);", "  useEffect(() => {{", "    setOpen(items[0].{w}.open);",
+      "  }}, [items]);")),
 )
 JAVA = (
     ("Thread.java", "java.lang.Thread", "run", 1583, False, ()),

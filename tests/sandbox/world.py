@@ -160,7 +160,8 @@ class World:
             issue.first = issue.last
         issue.seen, issue.bookmarked, issue.subscribed = h >> 50 & 31, (h >> 55 & 7) if number % 9 == 0 else 0, 0
         issue.public, issue.share, issue.notes, issue.activity, issue.comments = False, None, 0, None, None
-        issue.hidden = issue.merged_into = issue.extra = issue.refs = issue.literal = issue.literal_text = issue.resolved_by = None
+        issue.hidden = issue.merged_into = issue.extra = issue.refs = issue.resolved_by = None
+        issue.literal = issue.literal_text = None
         issue.priority, issue.priority_locked = ("high", "medium", "low")[(h >> 33) % 3], None
         issue.details, issue.cache, issue.inbox, issue.reviewed = {}, {}, number % 8 == 0, False
         issue.hashes = 2 if number % 7 == 0 and issue.stored > 1 else 1
@@ -196,7 +197,8 @@ class World:
                 issue.last, issue.first = issue.last - 120 * DAY, issue.first - 120 * DAY
         else:
             issue.status = "ignored"
-            issue.substatus = ("archived_forever", "archived_until_escalating", "archived_until_condition_met")[roll % 3]
+            issue.substatus = ("archived_forever", "archived_until_escalating",
+                               "archived_until_condition_met")[roll % 3]
             if issue.substatus == "archived_until_condition_met":
                 issue.details = {"ignoreCount": 100, "ignoreUntil": None, "ignoreUserCount": None,
                                  "ignoreUserWindow": None, "ignoreWindow": 60,
@@ -223,9 +225,9 @@ class World:
         issue = plain(1, last=self.now0 - MINUTE, first=self.now0 - 60 * DAY, notes=0, level="error", **many)
         if issue:
             issue.parts = [(issue.id, i) for i in range(issue.hashes)]
-        plain(2, title=catalog.HOSTILE_TITLE, type="HostileError", platform="python", value=catalog.HOSTILE_TEXT, notes=2,
-              kind=catalog.KINDS["python"][0], culprit="módulo.ünïcode in <lambda>\u202e", last=self.now0 - 2 * MINUTE,
-              level="error")
+        plain(2, title=catalog.HOSTILE_TITLE, type="HostileError", platform="python", value=catalog.HOSTILE_TEXT,
+              kind=catalog.KINDS["python"][0], culprit="módulo.ünïcode in <lambda>\u202e", level="error", notes=2,
+              last=self.now0 - 2 * MINUTE)
         plain(3, notes=3, last=self.now0 - 3 * MINUTE, level="error")
         if not self.args.unresolved_only:
             issue = plain(4, status="resolved", substatus=None, last=self.now0 - 4 * MINUTE)
