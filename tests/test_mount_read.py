@@ -188,7 +188,7 @@ def test_git_reads_what_is_in_hand(mounted, path):
     path = f"$(realpath --relative-to=. {path})"
     done = mounted.sh(f"git grep --no-index -h '' -- {path}")
     assert (done.stderr, done.stdout) == ("", want)
-    done = mounted.sh(f"git diff --no-index --no-color /dev/null {path} | tail -n +6 | cut -c2-")
+    done = mounted.sh(f"git diff --no-index --no-color /dev/null {path} | tail -n +7 | cut -c2-")
     assert (done.stderr, done.stdout) == ("", want)
 
 
