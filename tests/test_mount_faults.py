@@ -97,7 +97,9 @@ def test_ctrl_c_ends_a_reader_of_a_hung_server(mounted, sandbox):
     mounted.sh(f"ls {ISSUES}")
     sandbox.forget()
     sandbox.faults({"path": ROUTE, "hang": "before-headers"})
-    reader = subprocess.Popen(["cat", mounted.where / DETAILS], stderr=subprocess.DEVNULL)
+    # a shell without job control starts us with SIGINT ignored
+    reader = subprocess.Popen(["env", "--default-signal=INT", "cat", mounted.where / DETAILS],
+                              stderr=subprocess.DEVNULL)
     sandbox.wait_for("/issues/WEB-1/")
     assert (mounted.where / ISSUES / "WEB-2/title").read_text(), "other files still answer"
     begin = time.monotonic()

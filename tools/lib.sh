@@ -37,4 +37,5 @@ build() {
 	meson compile -C "$dir" >"$dir.log" 2>&1 || { cat "$dir.log"; die "the build failed"; }
 }
 
+# shellcheck disable=SC2034 # used by those who read this
 build_packages=(gcc meson ninja-build pkg-config libfuse3-dev fuse3 libcurl4-openssl-dev libcjson-dev python3)
