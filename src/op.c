@@ -39,7 +39,11 @@ static void on_progress(struct waiter *w)
 {
 	struct op *op = container_of(w, struct op, waiter);
 
-	op->deadline = now_ms(op->mount) + op->patience_ms;
+	int64_t due = now_ms(op->mount) + op->patience_ms;
+
+	/* a deadline that was set short, under a lock of the kernel, stays */
+	if (op->deadline >= op->start + op->patience_ms)
+		op->deadline = due;
 }
 
 struct op *op_new(struct mount *m, const struct op_reply *reply, void *request, int (*run)(struct op *),

@@ -119,7 +119,7 @@ static int check_organization(struct start *s, const char *org, struct item **re
 	r = fetch(s, &want, &res);
 	if (r) {
 		explain(s, r, key.data, what.data, why);
-		if (r == -EACCES && !strstr(why->data, "refuses"))
+		if (res_status(s->mount, key.data) == 403)
 			buf_puts(why, ": with event:read alone, name a project: sentryfs ORG/PROJECT MOUNTPOINT");
 		return r;
 	}
