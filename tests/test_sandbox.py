@@ -373,6 +373,13 @@ def test_tokens(shared):
     assert shared.get(shared.org + "/issues/", token=org).status == 403
     assert shared.get(shared.org + "/releases/", token=org).status == 200
     assert shared.get("/", token=org).json["auth"]["scopes"] == ["org:ci"]
+    for path in ("/issues/", "/issues/WEB-1/", "/issues/WEB-1/events/latest/"):
+        assert shared.get(shared.org + path, token="sntrys_anything").status == 403
+    assert shared.get(shared.org + "/", token="sntrys_anything").json == {"detail": "Invalid org token"}
+    expired = shared.get(shared.org + "/issues/", token="expired-token")
+    assert expired.status == 401 and expired.json == {"detail": "Token expired"}
+    unknown = shared.get(shared.org + "/issues/", token="unheard-of")
+    assert unknown.status == 401 and unknown.json == {"detail": "Invalid token"}
     refused = shared.raw("GET", f"/api/0{shared.org}/")
     assert refused.status == 401 and refused.headers["X-Sentry-Rate-Limit-Limit"]
     assert shared.get("/", token=ALONE).json["auth"]["scopes"] == ["event:read"]

@@ -120,6 +120,7 @@ class People:
         self.tokens = {t.text: t for t in (
             self.default,
             Token("sntryu_" + "e0" * 32, ALL_SCOPES, jane, expired=True),
+            Token("expired-token", ALL_SCOPES, jane, expired=True),
             Token("sntryu_" + "01" * 32, ("event:read", "org:read", "project:read", "member:read", "team:read"), jane),
             Token("sntryu_" + "02" * 32, ("event:read",), jane),
             Token("sntryi_" + "03" * 32, ALL_SCOPES, None, kind="integration"),
