@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the tests put in the place of the network, of time and of the kernel: a
+ * transport that answers when a test says so, a clock that a test moves, and
+ * replies that are kept to be looked at. No threads, no sockets.
+ */
+#ifndef SENTRYFS_TEST_SCRIPT_H
+#define SENTRYFS_TEST_SCRIPT_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sentryfs/http.h"
+#include "sentryfs/list.h"
+#include "sentryfs/verbs.h"
+
+/* ---- time ---- */
+
+#define SCRIPT_START_MS INT64_C(5000000)
+#define SCRIPT_START_WALL INT64_C(1767225600)
+
+struct script_clock {
+	struct clock clock;
+	int64_t now;
+};
+
+static inline int64_t script_now(const struct clock *c)
+{
+	return container_of(c, struct script_clock, clock)->now;
+}
+
+static inline int64_t script_wall_s(const struct script_clock *c)
+{
+	return SCRIPT_START_WALL + (c->now - SCRIPT_START_MS) / 1000;
+}
+
+static inline void script_wall(const struct clock *c, struct timespec *ts)
+{
+	const struct script_clock *s = container_of(c, struct script_clock, clock);
+
+	ts->tv_sec = (time_t)script_wall_s(s);
+	ts->tv_nsec = (long)(s->now % 1000) * 1000000;
+}
+
+/* ---- the network ---- */
+
+#define SCRIPT_TRANSFERS 64
+
+struct script_transfer {
+	char *url;
+	http_done *done;
+	void *arg;
+	bool ended, cancelled;
+};
+
+struct script {
+	struct transport transport;
+	struct script_clock clock;
+	struct script_transfer transfers[SCRIPT_TRANSFERS];
+	size_t n; /* requests ever */
+};
+
+static inline void *script_submit(struct transport *t, const struct http_request *rq, http_done *done, void *arg)
+{
+	struct script *s = container_of(t, struct script, transport);
+	struct script_transfer *x = &s->transfers[s->n];
+
+	assert_true(s->n < SCRIPT_TRANSFERS);
+	assert_string_equal(rq->method, "GET");
+	assert_string_equal(rq->authorization, "Authorization: Bearer t0ken");
+	*x = (struct script_transfer){.url = strdup(rq->url), .done = done, .arg = arg};
+	assert_non_null(x->url);
+	s->n++;
+	return x;
+}
+
+static inline void script_cancel(struct transport *t, void *transfer)
+{
+	struct script_transfer *x = transfer;
+
+	(void)t;
+	assert_false(x->ended || x->cancelled);
+	x->cancelled = true;
+}
+
+static inline void script_init(struct script *s)
+{
+	*s = (struct script){.transport = {script_submit, script_cancel},
+			     .clock = {{script_now, script_wall}, SCRIPT_START_MS}};
+}
+
+static inline void script_done(struct script *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		assert_true(s->transfers[i].ended || s->transfers[i].cancelled);
+		free(s->transfers[i].url);
+	}
+}
+
+static inline void script_end(struct script *s, size_t i, struct http_response *r)
+{
+	struct script_transfer *x = &s->transfers[i];
+
+	assert_true(i < s->n);
+	assert_false(x->ended || x->cancelled);
+	x->ended = true;
+	x->done(x->arg, r);
+	buf_done(&r->headers);
+	buf_done(&r->body);
+}
+
+/* Ends the i-th request with an answer; `headers` are whole lines, or NULL. */
+static inline void script_answer(struct script *s, size_t i, long status, const char *headers, const char *body)
+{
+	struct http_response r = {.status = status, .words = ""};
+
+	buf_init(&r.headers, 65536);
+	buf_init(&r.body, 1 << 20);
+	buf_puts(&r.headers, headers ? headers : "");
+	buf_puts(&r.body, body);
+	script_end(s, i, &r);
+}
+
+/* Ends the i-th request with an answer and one more page behind `cursor`. */
+static inline void script_page(struct script *s, size_t i, const char *cursor, const char *body)
+{
+	char headers[512];
+
+	snprintf(headers, sizeof(headers), "Link: <https://h/x>; rel=\"next\"; results=\"true\"; cursor=\"%s\"\r\n",
+		 cursor);
+	script_answer(s, i, 200, headers, body);
+}
+
+/* Ends the i-th request without an answer. */
+static inline void script_break(struct script *s, size_t i, int error)
+{
+	struct http_response r = {.error = error, .words = "the line went dead"};
+
+	script_end(s, i, &r);
+}
+
+static inline void script_asked(const struct script *s, size_t i, const char *path)
+{
+	char url[4096];
+
+	assert_true(i < s->n);
+	snprintf(url, sizeof(url), "https://h/api/0/%s", path);
+	assert_string_equal(s->transfers[i].url, url);
+}
+
+/* ---- the kernel ---- */
+
+enum script_form { REPLY_NONE, REPLY_ERROR, REPLY_ENTRY, REPLY_ATTR, REPLY_TEXT, REPLY_OPENED };
+
+struct script_reply {
+	enum script_form form;
+	int error;
+	struct op_entry entry;
+	struct stat attr;
+	double timeout;
+	char text[512];
+	struct handle *handle; /* the test's to free */
+	bool keep_cache, direct_io;
+};
+
+static inline struct script_reply *script_reply_of(struct op *op, enum script_form form)
+{
+	struct script_reply *r = op->request;
+
+	assert_int_equal(r->form, REPLY_NONE); /* no op is answered twice */
+	r->form = form;
+	return r;
+}
+
+static inline void script_on_error(struct op *op, int err)
+{
+	script_reply_of(op, REPLY_ERROR)->error = err;
+}
+
+static inline void script_on_entry(struct op *op, const struct op_entry *e)
+{
+	script_reply_of(op, REPLY_ENTRY)->entry = *e;
+}
+
+static inline void script_on_attr(struct op *op, const struct stat *attr, double timeout)
+{
+	struct script_reply *r = script_reply_of(op, REPLY_ATTR);
+
+	r->attr = *attr;
+	r->timeout = timeout;
+}
+
+static inline void script_on_text(struct op *op, const char *text)
+{
+	struct script_reply *r = script_reply_of(op, REPLY_TEXT);
+
+	snprintf(r->text, sizeof(r->text), "%s", text);
+}
+
+static inline void script_on_opened(struct op *op, struct handle *h, bool keep_cache, bool direct_io)
+{
+	struct script_reply *r = script_reply_of(op, REPLY_OPENED);
+
+	r->handle = h;
+	r->keep_cache = keep_cache;
+	r->direct_io = direct_io;
+}
+
+static const struct op_reply script_replies = {script_on_error, script_on_entry, script_on_attr, script_on_text,
+					       script_on_opened};
+
+/* Starts an op; what it answers is in *r, at once or later. The op is borrowed, and
+ * gone when *r has a form. */
+static inline struct op *script_run(struct mount *m, struct script_reply *r, int (*verb)(struct op *),
+				    struct node *node, const char *name)
+{
+	struct op *op;
+
+	*r = (struct script_reply){0};
+	op = op_new(m, &script_replies, r, verb, node, name);
+	assert_non_null(op);
+	op_start(op);
+	return op;
+}
+
+#endif

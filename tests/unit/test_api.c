@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sentry's API over a scripted transport: retries, limits, the table from status
+ * to errno, and what is said of an error.
+ */
+#include "script.h"
+
+#include "sentryfs/api.h"
+
+struct fixture {
+	struct script script;
+	struct api api;
+	unsigned answers;
+	int error;
+	long status;
+	char words[1024], cursor[256], body[256];
+};
+
+static void on_answer(void *arg, struct api_answer *a)
+{
+	struct fixture *f = arg;
+
+	f->answers++;
+	f->error = a->error;
+	f->status = a->status;
+	snprintf(f->words, sizeof(f->words), "%s", a->words);
+	snprintf(f->cursor, sizeof(f->cursor), "%.*s", (int)a->cursor.n, a->cursor.n ? a->cursor.s : "");
+	snprintf(f->body, sizeof(f->body), "%.*s", (int)a->body->len, a->body->len ? a->body->data : "");
+}
+
+static void begin(struct fixture *f)
+{
+	*f = (struct fixture){0};
+	script_init(&f->script);
+	assert_int_equal(api_init(&f->api, "https://h", "t0ken", 30, &f->script.clock.clock), 0);
+	f->api.transport = &f->script.transport;
+}
+
+static void end(struct fixture *f)
+{
+	api_done(&f->api);
+	script_done(&f->script);
+}
+
+static struct api_call *get(struct fixture *f, const char *path)
+{
+	struct api_call *c = api_get(&f->api, path, NULL, on_answer, f);
+
+	assert_non_null(c);
+	return c;
+}
+
+/* Moves the clock to just before `ms` from now, sees that nothing is sent, and on to it. */
+static void wait_exactly(struct fixture *f, int64_t ms)
+{
+	size_t n = f->script.n;
+
+	f->script.clock.now += ms - 1;
+	assert_int_equal(api_tick(&f->api), 1);
+	assert_int_equal(f->script.n, n);
+	f->script.clock.now++;
+	assert_int_equal(api_tick(&f->api), -1);
+	assert_int_equal(f->script.n, n + 1);
+}
+
+static void test_good_answer(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	get(&f, "organizations/o/issues/?limit=1");
+	script_asked(&f.script, 0, "organizations/o/issues/?limit=1");
+	assert_int_equal(f.answers, 0);
+	script_page(&f.script, 0, "1:2:0", "[1]");
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(f.error, 0);
+	assert_int_equal(f.status, 200);
+	assert_string_equal(f.cursor, "1:2:0");
+	assert_string_equal(f.body, "[1]");
+	end(&f);
+}
+
+static void test_retries(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	get(&f, "organizations/o/");
+	script_answer(&f.script, 0, 503, NULL, "");
+	wait_exactly(&f, 200);
+	script_answer(&f.script, 1, 502, NULL, "");
+	wait_exactly(&f, 800);
+	assert_int_equal(f.answers, 0);
+	script_answer(&f.script, 2, 503, NULL, "");
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(f.error, -EIO);
+	assert_int_equal(api_tick(&f.api), -1);
+	assert_int_equal(f.script.n, 3);
+
+	get(&f, "organizations/o/");
+	script_break(&f.script, 3, -ECONNRESET);
+	assert_true(f.api.offline_since >= 0);
+	wait_exactly(&f, 200);
+	script_answer(&f.script, 4, 200, NULL, "{}");
+	assert_int_equal(f.answers, 2);
+	assert_int_equal(f.error, 0);
+	assert_int_equal(f.api.offline_since, -1);
+
+	get(&f, "organizations/o/");
+	for (size_t i = 5; i < 8; i++) {
+		script_break(&f.script, i, -ECONNRESET);
+		f.script.clock.now += 1000;
+		api_tick(&f.api);
+	}
+	assert_int_equal(f.script.n, 8);
+	assert_int_equal(f.answers, 3);
+	assert_int_equal(f.error, -ECONNRESET);
+	assert_string_equal(f.words, "the line went dead");
+	end(&f);
+}
+
+static void test_no_retry(void **state)
+{
+	static const long statuses[] = {301, 400, 401, 403, 404, 409, 410, 422, 500, 501};
+	static const int errors[] = {-EFBIG, -EPROTO, -ENOMEM, -ETIMEDOUT};
+	struct fixture f;
+	unsigned n = 0;
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
+		get(&f, "organizations/o/");
+		script_answer(&f.script, n++, statuses[i], NULL, "{}");
+		assert_int_equal(f.answers, n);
+		assert_int_equal(f.status, statuses[i]);
+		assert_int_equal(f.error, api_status_to_errno(statuses[i]));
+	}
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		get(&f, "organizations/o/");
+		script_break(&f.script, n++, errors[i]);
+		assert_int_equal(f.answers, n);
+		assert_int_equal(f.error, errors[i]);
+	}
+	assert_int_equal(f.script.n, n);
+	end(&f);
+}
+
+static void test_limits(void **state)
+{
+	struct fixture f;
+	char headers[128];
+
+	(void)state;
+	begin(&f);
+	get(&f, "organizations/o/");
+	script_answer(&f.script, 0, 429, "Retry-After: 3\r\n", "{}");
+	assert_int_equal(f.answers, 0);
+	wait_exactly(&f, 3000);
+	snprintf(headers, sizeof(headers), "x-sentry-rate-limit-reset: %lld\r\n",
+		 (long long)script_wall_s(&f.script.clock) + 5);
+	script_answer(&f.script, 1, 429, headers, "{}");
+	f.script.clock.now += 4900;
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 2);
+	f.script.clock.now += 200;
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 3);
+	script_answer(&f.script, 2, 200, NULL, "{}");
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(f.error, 0);
+
+	/* the reset lies beyond the timeout */
+	get(&f, "organizations/o/");
+	script_answer(&f.script, 3, 429, "Retry-After: 31\r\n", "{\"detail\":\"slow down\"}");
+	assert_int_equal(f.answers, 2);
+	assert_int_equal(f.error, -EAGAIN);
+	assert_non_null(strstr(f.words, "slow down"));
+	assert_int_equal(api_tick(&f.api), -1);
+	end(&f);
+}
+
+/* When nothing remains, the next of its class waits; another class does not. */
+static void test_governor(void **state)
+{
+	struct fixture f;
+	char headers[160];
+
+	(void)state;
+	begin(&f);
+	snprintf(headers, sizeof(headers), "X-Sentry-Rate-Limit-Remaining: 0\r\nX-Sentry-Rate-Limit-Reset: %lld\r\n",
+		 (long long)script_wall_s(&f.script.clock) + 2);
+	get(&f, "organizations/o/issues/?limit=1");
+	script_answer(&f.script, 0, 200, headers, "[]");
+	assert_int_equal(f.error, 0);
+	get(&f, "organizations/o/issues/?limit=1");
+	assert_int_equal(f.script.n, 1);
+	get(&f, "organizations/o/issues/5/events/?per_page=1");
+	assert_int_equal(f.script.n, 2);
+	script_asked(&f.script, 1, "organizations/o/issues/5/events/?per_page=1");
+	script_answer(&f.script, 1, 200, NULL, "[]");
+	f.script.clock.now += 2100;
+	api_tick(&f.api);
+	script_asked(&f.script, 2, "organizations/o/issues/?limit=1");
+	script_answer(&f.script, 2, 200, NULL, "[]");
+	assert_int_equal(f.answers, 3);
+	end(&f);
+}
+
+static void test_cancel(void **state)
+{
+	struct fixture f;
+	struct api_call *flying, *waiting;
+
+	(void)state;
+	begin(&f);
+	flying = get(&f, "organizations/o/");
+	waiting = get(&f, "organizations/p/");
+	script_answer(&f.script, 1, 503, NULL, "");
+	api_cancel(waiting);
+	api_cancel(flying);
+	assert_true(f.script.transfers[0].cancelled);
+	f.script.clock.now += 10000;
+	assert_int_equal(api_tick(&f.api), -1);
+	assert_int_equal(f.script.n, 2);
+	assert_int_equal(f.answers, 0);
+	get(&f, "organizations/q/");
+	script_answer(&f.script, 2, 503, NULL, "");
+	end(&f); /* with one that waits */
+}
+
+static void test_cursor(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	assert_non_null(api_get(&f.api, "organizations/o/issues/?limit=1", "a b&c=1:0/%", on_answer, &f));
+	script_asked(&f.script, 0, "organizations/o/issues/?limit=1&cursor=a%20b%26c%3D1%3A0%2F%25");
+	script_answer(&f.script, 0, 200, NULL, "[]");
+	assert_non_null(api_get(&f.api, "organizations/", "cD0=", on_answer, &f));
+	script_asked(&f.script, 1, "organizations/?cursor=cD0%3D");
+	script_answer(&f.script, 1, 200, NULL, "[]");
+	assert_string_equal(f.cursor, "");
+	end(&f);
+}
+
+static void test_table(void **state)
+{
+	static const struct {
+		long status;
+		int error;
+	} table[] = {
+		{200, 0},	{201, 0},	{204, 0},	{302, -EIO},	    {400, -EINVAL}, {401, -EACCES},
+		{403, -EACCES}, {404, -ENOENT}, {409, -EBUSY},	{410, -EOPNOTSUPP}, {413, -EFBIG},  {414, -EFBIG},
+		{418, -EIO},	{422, -EINVAL}, {429, -EAGAIN}, {500, -EIO},	    {503, -EIO},    {0, -EIO},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		assert_int_equal(api_status_to_errno(table[i].status), table[i].error);
+}
+
+static void words_are(const char *body, const char *want)
+{
+	cleanup_buf struct buf b = {0};
+
+	buf_init(&b, 4096);
+	api_error_words(&b, str_of(body));
+	buf_addc(&b, '\0');
+	assert_int_equal(b.error, 0);
+	assert_string_equal(b.data, want);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	words_are("{\"detail\":\"Not found.\"}", "Not found.");
+	words_are("{\"detail\":[\"one\",\"two\"]}", "one; two");
+	words_are("{\"detail\":{\"code\":\"sso-required\",\"message\":\"Must login\",\"extra\":{\"url\":\"/x\"}}}",
+		  "Must login");
+	words_are("{\"status\":[\"no such choice\"],\"priority\":[\"bad\",\"worse\"]}",
+		  "status: no such choice; priority: bad; priority: worse");
+	words_are("{\"error\":\"nope\"}", "error: nope");
+	words_are("\"You may not\"", "You may not");
+	words_are("[\"listed\"]", "listed");
+	words_are("<!DOCTYPE html><html><body>502</body></html>", "an HTML page, not an answer of the API");
+	words_are("{\"detail\":[{\"type\":\"missing\",\"loc\":[\"query\",\"limit\"],\"msg\":\"Field required\","
+		  "\"ctx\":{\"a\":\"b\"}}]}",
+		  "type: missing; Field required");
+	words_are("plain words\nand more", "plain words");
+	words_are("{\"detail\":\"esc\\u001b[2J\\nape\"}", "esc [2J ape");
+	words_are(" \r\n", "");
+	words_are("{}", "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good_answer), cmocka_unit_test(test_retries),  cmocka_unit_test(test_no_retry),
+		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_governor), cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_cursor),	    cmocka_unit_test(test_table),    cmocka_unit_test(test_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
