@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Link headers in every form that servers send, and in forms that none should. */
+/*
+ * Link headers in every form that servers send, and in forms that none should:
+ * cut off, hostile, huge. The reference samples are read when they are at hand.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,6 +37,19 @@ static const struct sample samples[] = {
 	{"<https://g/", NULL},
 	{"<>;;;=;rel;rel=\"next\";results=\"true\";cursor=\"x", "x"},
 	{"<><><>", NULL},
+	{"<https://h/?&cursor=0:0:1>; rel=\"previous\"; results=\"false\"; cursor=\"0:0:1\", "
+	 "<https://h/?&cursor=0:0:0>; "
+	 "rel=\"next\"; results=\"false\"; cursor=\"0:0:0\"",
+	 NULL},
+	{"<https://g/?limit=9>; rel=\"previous\"; results=\"false\", <https://g/?cursor=abc>; rel=\"next\"; "
+	 "results=\"true\"; cursor=\"abc\"",
+	 "abc"},
+	{"<https://h/; rel=\"next\"; results=\"true\"; cursor=\"1\"", NULL},
+	{"<https://h/>; rel=next; results=true; cursor=1:2:0", "1:2:0"},
+	{"<https://h/>; rel=\"next; results=\"true; cursor=\"1", "1"},
+	{"<https://h/>; rel=\"next\"; results=\"TRUE\"; cursor=\"1\"", NULL},
+	{"{'", NULL},
+	{"set()", NULL},
 	{"", NULL},
 	{"rel=\"next\"; results=\"true\"; cursor=\"1\"", NULL},
 };
@@ -64,6 +80,27 @@ static void test_cuts(void **state)
 
 		link_next((struct str){exact, n}, &cursor);
 	}
+}
+
+/* Many links, and one of a megabyte, end as soon as their bytes do. */
+static void test_huge(void **state)
+{
+	static const char tail[] = "<u>; rel=\"next\"; results=\"true\"; cursor=\"9\"";
+	size_t n = 1 << 20;
+	char *huge = malloc(n + sizeof(tail));
+
+	(void)state;
+	assert_non_null(huge);
+	for (size_t i = 0; i < n; i++)
+		huge[i] = "<>;, "[i % 5];
+	memcpy(huge + n, tail, sizeof(tail));
+	check((struct str){huge, n}, NULL);
+	check((struct str){huge, n + sizeof(tail) - 1}, "9");
+	memset(huge, '<', n);
+	check((struct str){huge, n}, NULL);
+	memset(huge, ';', n);
+	check((struct str){huge, n}, NULL);
+	free(huge);
 }
 
 /* The reference samples: a next page is where rel="next" has results="true". */
@@ -104,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_huge),
 		cmocka_unit_test(test_reference),
 	};
 

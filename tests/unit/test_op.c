@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Operations and verbs over a scripted transport: parking and resuming, deadlines
+ * and interrupts, and which name costs which request.
+ */
+#include <unistd.h>
+
+#include "script.h"
+
+#include "sentryfs/root.h"
+
+#define EVENT "0123456789abcdef0123456789abcdef"
+#define LIST                                                                                                           \
+	"organizations/o/issues/?project=7&query=is%3Aunresolved&limit=100&groupStatsPeriod=&collapse=filtered"        \
+	"&collapse=unhandled"
+#define ISSUE                                                                                                          \
+	"{\"id\":\"5\",\"shortId\":\"WEB-1\",\"project\":{\"slug\":\"web\"},\"title\":\"T\",\"count\":\"3\","          \
+	"\"numComments\":0,\"firstSeen\":\"2026-01-01T00:00:00Z\",\"lastSeen\":\"2026-01-02T00:00:00Z\"}"
+
+struct fixture {
+	struct script script;
+	struct options options;
+	struct mount mount;
+	struct node *issues, *issue, *events, *details;
+};
+
+static int answer_root(void *arg)
+{
+	struct script *s = arg;
+
+	script_asked(s, 0, "organizations/o/?detailed=0");
+	script_answer(s, 0, 200, NULL, "{\"slug\":\"o\",\"id\":\"1\"}");
+	return 0;
+}
+
+static struct node *entry(struct fixture *f, struct node *dir, const char *name)
+{
+	struct script_reply r;
+
+	script_run(&f->mount, &r, verb_lookup, dir, name);
+	assert_int_equal(r.form, REPLY_ENTRY);
+	assert_non_null(r.entry.node);
+	return r.entry.node; /* the tree frees what is still counted at the end */
+}
+
+static void listed(struct fixture *f, struct node *dir, const char *body)
+{
+	struct script_reply r;
+
+	script_run(&f->mount, &r, verb_opendir, dir, NULL);
+	assert_int_equal(r.form, REPLY_NONE);
+	script_answer(&f->script, f->script.n - 1, 200, NULL, body);
+	assert_int_equal(r.form, REPLY_NONE); /* it runs at the next turn */
+	op_tick(&f->mount);
+	assert_int_equal(r.form, REPLY_OPENED);
+	handle_free(r.handle);
+}
+
+static void begin(struct fixture *f)
+{
+	static char org[] = "o", url[] = "https://h", query[] = "is:unresolved";
+	cleanup_buf struct buf why = {0};
+	struct script_reply r;
+	struct node *projects;
+
+	*f = (struct fixture){
+		.options = {
+			.org = org, .url = url, .query = query, .max_issues = 100, .max_events = 100, .timeout = 30}};
+	script_init(&f->script);
+	assert_int_equal(mount_init(&f->mount, &f->options, "t0ken", &f->script.clock.clock), 0);
+	f->mount.api.transport = &f->script.transport;
+	buf_init(&why, 1024);
+	assert_int_equal(root_find(&f->mount, answer_root, &f->script, &why), 0);
+	projects = entry(f, f->mount.root, "projects");
+	script_run(&f->mount, &r, verb_lookup, projects, "web");
+	script_asked(&f->script, 1, "organizations/o/projects/?per_page=100");
+	script_answer(&f->script, 1, 200, NULL, "[{\"slug\":\"web\",\"id\":\"7\"}]");
+	op_tick(&f->mount);
+	assert_int_equal(r.form, REPLY_ENTRY);
+	f->issues = entry(f, r.entry.node, "issues");
+	listed(f, f->issues, "[" ISSUE "]");
+	script_asked(&f->script, 2, LIST);
+	f->issue = entry(f, f->issues, "WEB-1");
+	f->events = entry(f, f->issue, "events");
+	f->details = entry(f, f->issue, "details.json");
+	assert_int_equal(f->script.n, 3);
+}
+
+static void end(struct fixture *f)
+{
+	op_end_all(&f->mount);
+	mount_done(&f->mount);
+	script_done(&f->script);
+}
+
+/* Opens details.json with one request. */
+static void detailed(struct fixture *f, struct script_reply *r)
+{
+	script_run(&f->mount, r, verb_open, f->details, NULL);
+	script_asked(&f->script, f->script.n - 1, "organizations/o/issues/WEB-1/");
+	script_answer(&f->script, f->script.n - 1, 200, NULL, "{\"a\":1}");
+	op_tick(&f->mount);
+	assert_int_equal(r->form, REPLY_OPENED);
+	assert_string_equal(r->handle->content->data, "{\n  \"a\": 1\n}\n");
+}
+
+static void failed(const struct script_reply *r, int error)
+{
+	assert_int_equal(r->form, REPLY_ERROR);
+	assert_int_equal(r->error, error);
+}
+
+static void test_one_request_for_all(void **state)
+{
+	struct fixture f;
+	struct script_reply r[5];
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < 5; i++)
+		script_run(&f.mount, &r[i], verb_open, f.details, NULL);
+	assert_int_equal(f.script.n, 4);
+	assert_int_equal(op_tick(&f.mount), OP_REFRESH_WAIT_MS);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(r[i].form, REPLY_NONE);
+	script_answer(&f.script, 3, 200, NULL, "{\"a\":1}");
+	assert_int_equal(op_tick(&f.mount), -1);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(r[i].form, REPLY_OPENED);
+		assert_string_equal(r[i].handle->content->data, "{\n  \"a\": 1\n}\n");
+		assert_false(r[i].direct_io);
+		assert_int_equal(r[i].keep_cache, i > 0);
+	}
+	for (size_t i = 0; i < 5; i++)
+		handle_free(r[i].handle);
+	assert_int_equal(f.details->opens, 0);
+	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
+static void test_error_for_all(void **state)
+{
+	struct fixture f;
+	struct script_reply r[2];
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < 2; i++)
+		script_run(&f.mount, &r[i], verb_open, f.details, NULL);
+	script_answer(&f.script, 3, 403, NULL, "{}");
+	op_tick(&f.mount);
+	for (size_t i = 0; i < 2; i++)
+		failed(&r[i], -EACCES);
+	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
+static void test_interrupt(void **state)
+{
+	struct fixture f;
+	struct script_reply r, other;
+	struct op *op;
+
+	(void)state;
+	begin(&f);
+	op = script_run(&f.mount, &r, verb_open, f.details, NULL);
+	script_run(&f.mount, &other, verb_open, f.details, NULL);
+	op_interrupt(op);
+	assert_int_equal(r.form, REPLY_NONE);
+	op_tick(&f.mount);
+	failed(&r, -EINTR);
+	assert_int_equal(other.form, REPLY_NONE); /* the other one's request goes on */
+	script_answer(&f.script, 3, 200, NULL, "{}");
+	op_tick(&f.mount);
+	assert_int_equal(other.form, REPLY_OPENED);
+	handle_free(other.handle);
+
+	/* what has settled is answered, interrupted or not */
+	f.script.clock.now += 61000;
+	op = script_run(&f.mount, &r, verb_open, f.details, NULL);
+	script_answer(&f.script, 4, 200, NULL, "{}");
+	op_interrupt(op);
+	op_tick(&f.mount);
+	assert_int_equal(r.form, REPLY_OPENED);
+	handle_free(r.handle);
+	end(&f);
+}
+
+static void test_interrupt_of_a_caller_that_runs(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct op *op;
+
+	(void)state;
+	begin(&f);
+	op = script_run(&f.mount, &r, verb_open, f.details, NULL);
+	op->tid = getpid(); /* no signal that means stop waits for it */
+	op_interrupt(op);
+	assert_int_equal(op_tick(&f.mount), 50);
+	assert_int_equal(r.form, REPLY_NONE);
+	script_answer(&f.script, 3, 200, NULL, "{}");
+	op_tick(&f.mount);
+	assert_int_equal(r.form, REPLY_OPENED);
+	handle_free(r.handle);
+	end(&f);
+}
+
+static void test_deadline(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	begin(&f);
+	script_run(&f.mount, &r, verb_open, f.details, NULL);
+	f.script.clock.now += 29999;
+	op_tick(&f.mount);
+	assert_int_equal(r.form, REPLY_NONE);
+	assert_int_equal(op_tick(&f.mount), 1);
+	f.script.clock.now++;
+	op_tick(&f.mount);
+	failed(&r, -ETIMEDOUT);
+	/* a lookup holds a lock of the kernel */
+	script_run(&f.mount, &r, verb_lookup, f.issues, "WEB-2");
+	script_asked(&f.script, 4, "organizations/o/issues/WEB-2/");
+	f.script.clock.now += OP_LOCKED_WAIT_MS - 1;
+	op_tick(&f.mount);
+	assert_int_equal(r.form, REPLY_NONE);
+	f.script.clock.now++;
+	op_tick(&f.mount);
+	failed(&r, -ETIMEDOUT);
+	end(&f);
+}
+
+/* A sign of progress moves the deadline. */
+static void test_progress(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	begin(&f);
+	script_run(&f.mount, &r, verb_opendir, f.events, NULL);
+	f.script.clock.now += 20000;
+	script_page(&f.script, 3, "0:1:0", "[{\"eventID\":\"" EVENT "\"}]");
+	f.script.clock.now += 20000;
+	op_tick(&f.mount);
+	assert_int_equal(r.form, REPLY_NONE);
+	script_answer(&f.script, 4, 200, NULL, "[]");
+	op_tick(&f.mount);
+	assert_int_equal(r.form, REPLY_OPENED);
+	assert_int_equal(r.handle->listing->n, 1);
+	handle_free(r.handle);
+	end(&f);
+}
+
+/* An older copy is given when a refresh takes longer than a second. */
+static void test_slow_refresh(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	begin(&f);
+	detailed(&f, &r);
+	handle_free(r.handle);
+	f.script.clock.now += 61000;
+	script_run(&f.mount, &r, verb_open, f.details, NULL);
+	assert_int_equal(f.script.n, 5);
+	f.script.clock.now += OP_REFRESH_WAIT_MS - 1;
+	op_tick(&f.mount);
+	assert_int_equal(r.form, REPLY_NONE);
+	f.script.clock.now++;
+	op_tick(&f.mount);
+	assert_int_equal(r.form, REPLY_OPENED);
+	assert_string_equal(r.handle->content->data, "{\n  \"a\": 1\n}\n");
+	handle_free(r.handle);
+	end(&f);
+}
+
+static void test_end_all(void **state)
+{
+	struct fixture f;
+	struct script_reply r[2];
+
+	(void)state;
+	begin(&f);
+	script_run(&f.mount, &r[0], verb_open, f.details, NULL);
+	script_run(&f.mount, &r[1], verb_opendir, f.events, NULL);
+	script_answer(&f.script, 3, 200, NULL, "{}"); /* ready, the other parked */
+	op_end_all(&f.mount);
+	failed(&r[0], -ENOTCONN);
+	failed(&r[1], -ENOTCONN);
+	end(&f);
+}
+
+static void test_bad_names(void **state)
+{
+	static const char *const names[] = {".git",	  "foo", "web 1",  "WEB-", "-1",      "a/b-1",
+					    "WEB-1.json", "%2e", "WEB-\n", "5%",   "Desktop", "autorun.inf"};
+	struct fixture f;
+	struct script_reply r;
+	char long_name[300];
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		script_run(&f.mount, &r, verb_lookup, f.issues, names[i]);
+		failed(&r, -ENOENT);
+	}
+	memset(long_name, '1', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	script_run(&f.mount, &r, verb_lookup, f.issues, long_name);
+	failed(&r, -ENOENT);
+	script_run(&f.mount, &r, verb_lookup, f.events, EVENT);
+	failed(&r, -ENOENT);
+	script_run(&f.mount, &r, verb_lookup, f.events, ".json");
+	failed(&r, -ENOENT);
+	script_run(&f.mount, &r, verb_lookup, f.issue, "nothing");
+	failed(&r, -ENOENT);
+	script_run(&f.mount, &r, verb_lookup, f.details, "x");
+	failed(&r, -ENOTDIR);
+	assert_int_equal(f.script.n, 3);
+	end(&f);
+}
+
+static void is_link(struct fixture *f, const struct script_reply *r, const char *text)
+{
+	struct script_reply link;
+	size_t n = f->script.n;
+
+	assert_int_equal(r->form, REPLY_ENTRY);
+	assert_true(S_ISLNK(r->entry.attr.st_mode));
+	assert_int_equal(r->entry.attr.st_size, strlen(text));
+	script_run(&f->mount, &link, verb_readlink, r->entry.node, NULL);
+	assert_int_equal(link.form, REPLY_TEXT);
+	assert_string_equal(link.text, text);
+	assert_int_equal(f->script.n, n);
+}
+
+static void test_aliases(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	begin(&f);
+	assert_true(kind_is_dir(f.issue->kind));
+	script_run(&f.mount, &r, verb_lookup, f.issues, "web-1");
+	is_link(&f, &r, "WEB-1");
+	assert_int_equal(f.script.n, 3);
+	script_run(&f.mount, &r, verb_lookup, f.issues, "5");
+	assert_int_equal(f.script.n, 4);
+	script_asked(&f.script, 3, "organizations/o/issues/5/");
+	script_answer(&f.script, 3, 200, NULL, ISSUE);
+	op_tick(&f.mount);
+	is_link(&f, &r, "WEB-1");
+	/* an issue of another project */
+	script_run(&f.mount, &r, verb_lookup, f.issues, "APP-2");
+	script_answer(&f.script, 4, 200, NULL,
+		      "{\"id\":\"6\",\"shortId\":\"APP-2\",\"project\":{\"slug\":\"app\"},\"title\":\"U\"}");
+	op_tick(&f.mount);
+	is_link(&f, &r, "../../app/issues/APP-2");
+	/* what does not exist is asked for once */
+	script_run(&f.mount, &r, verb_lookup, f.issues, "WEB-9");
+	script_answer(&f.script, 5, 404, NULL, "{}");
+	op_tick(&f.mount);
+	failed(&r, -ENOENT);
+	script_run(&f.mount, &r, verb_lookup, f.issues, "WEB-9");
+	failed(&r, -ENOENT);
+	assert_int_equal(f.script.n, 6);
+	end(&f);
+}
+
+static void test_latest(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct node *latest;
+
+	(void)state;
+	begin(&f);
+	listed(&f, f.events, "[{\"eventID\":\"" EVENT "\"},{\"eventID\":\"00000000000000000000000000000000\"}]");
+	latest = entry(&f, f.events, "latest.json");
+	script_run(&f.mount, &r, verb_readlink, latest, NULL);
+	assert_int_equal(r.form, REPLY_TEXT);
+	assert_string_equal(r.text, EVENT ".json");
+	assert_int_equal(f.script.n, 4);
+	/* the listing is too old: one request, and the event's file needs no other */
+	f.script.clock.now += 31000;
+	script_run(&f.mount, &r, verb_readlink, latest, NULL);
+	script_asked(&f.script, 4, "organizations/o/issues/5/events/latest/");
+	script_answer(&f.script, 4, 200, NULL, "{\"eventID\":\"" EVENT "\"}");
+	op_tick(&f.mount);
+	assert_int_equal(r.form, REPLY_TEXT);
+	assert_string_equal(r.text, EVENT ".json");
+	script_run(&f.mount, &r, verb_open, entry(&f, f.events, EVENT ".json"), NULL);
+	assert_int_equal(r.form, REPLY_OPENED);
+	handle_free(r.handle);
+	script_run(&f.mount, &r, verb_readlink, f.details, NULL);
+	failed(&r, -EINVAL);
+	assert_int_equal(f.script.n, 5);
+	end(&f);
+}
+
+static off_t size_of(struct fixture *f, struct node *n)
+{
+	struct script_reply r;
+
+	script_run(&f->mount, &r, verb_getattr, n, NULL);
+	assert_int_equal(r.form, REPLY_ATTR);
+	assert_true(S_ISREG(r.attr.st_mode));
+	return r.attr.st_size;
+}
+
+static void test_size(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(size_of(&f, f.details), 4096);
+	assert_int_equal(f.script.n, 3);
+	detailed(&f, &r);
+	assert_int_equal(size_of(&f, f.details), 13);
+	handle_free(r.handle);
+	assert_int_equal(size_of(&f, f.details), 13);
+	assert_int_equal(size_of(&f, entry(&f, f.issue, "title")), 2); /* of the listing: exact at once */
+	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
+static void test_eviction(void **state)
+{
+	struct fixture f;
+	struct script_reply r, second;
+
+	(void)state;
+	begin(&f);
+	detailed(&f, &r);
+	cache_drop(&f.mount.cache);
+	assert_int_equal(f.mount.cache.bytes, 0);
+	assert_int_equal(size_of(&f, f.details), 13);
+	assert_string_equal(r.handle->content->data, "{\n  \"a\": 1\n}\n");
+	/* new content beside an open handle: each has its own */
+	script_run(&f.mount, &second, verb_open, f.details, NULL);
+	script_answer(&f.script, 4, 200, NULL, "{\"b\":22}");
+	op_tick(&f.mount);
+	assert_int_equal(second.form, REPLY_OPENED);
+	assert_true(second.direct_io);
+	assert_false(second.keep_cache);
+	assert_string_equal(second.handle->content->data, "{\n  \"b\": 22\n}\n");
+	assert_string_equal(r.handle->content->data, "{\n  \"a\": 1\n}\n");
+	handle_free(second.handle);
+	handle_free(r.handle);
+	assert_null(f.details->content);
+	end(&f);
+}
+
+static void test_directory(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct dir_entry e;
+	bool seen = false;
+	size_t i;
+
+	(void)state;
+	begin(&f);
+	script_run(&f.mount, &r, verb_opendir, f.issues, NULL);
+	assert_int_equal(r.form, REPLY_OPENED);
+	cache_drop(&f.mount.cache);
+	for (i = 0; verb_dir_entry(&f.mount, r.handle, i, &e); i++)
+		if (!strcmp(e.name, "WEB-1")) {
+			seen = true;
+			assert_int_equal(e.ino, f.issue->ino);
+			assert_true(S_ISDIR(e.mode));
+		}
+	assert_true(seen);
+	assert_int_equal(i, 3);
+	handle_free(r.handle);
+	/* known to have none: nothing is asked */
+	script_run(&f.mount, &r, verb_opendir, entry(&f, f.issue, "comments"), NULL);
+	assert_int_equal(r.form, REPLY_OPENED);
+	assert_null(r.handle->listing);
+	handle_free(r.handle);
+	assert_int_equal(f.script.n, 3);
+	end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_request_for_all),
+		cmocka_unit_test(test_error_for_all),
+		cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_interrupt_of_a_caller_that_runs),
+		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_slow_refresh),
+		cmocka_unit_test(test_end_all),
+		cmocka_unit_test(test_bad_names),
+		cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_latest),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_eviction),
+		cmocka_unit_test(test_directory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
