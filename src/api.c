@@ -146,12 +146,15 @@ static void add_words(struct buf *b, const cJSON *j, int depth)
 void api_error_words(struct buf *b, struct str body)
 {
 	cleanup_json cJSON *j = NULL;
+	cleanup_buf struct buf words = {0};
 	struct str line, text = str_trim(body);
 
 	if (!text.n)
 		return;
 	if (json_parse(text, &j) == 0) {
-		add_words(b, j, 0);
+		buf_init(&words, WORDS_MAX);
+		add_words(&words, j, 0);
+		buf_add_str(b, buf_str(&words));
 		return;
 	}
 	if (*text.s == '<') {

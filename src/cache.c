@@ -133,7 +133,8 @@ static struct resource *resource_new(struct cache *c, const struct cache_want *w
 	return NULL;
 }
 
-static void make_room(struct cache *c)
+/* `keep` was just answered: who waits for it has not looked yet. */
+static void make_room(struct cache *c, const struct resource *keep)
 {
 	struct list *l = c->lru.next;
 
@@ -142,7 +143,7 @@ static void make_room(struct cache *c)
 
 		l = l->next;
 		/* the newest stays: somebody is about to look at it */
-		if (!r->call && list_empty(&r->waiters) && l != &c->lru)
+		if (r != keep && !r->call && list_empty(&r->waiters) && l != &c->lru)
 			resource_free(r);
 	}
 }
@@ -228,7 +229,7 @@ static void on_document(void *arg, struct api_answer *answer)
 		account(r, document->len);
 	}
 	settle(r, error);
-	make_room(r->cache);
+	make_room(r->cache, r);
 }
 
 static int on_entry(void *arg, const cJSON *tree, struct str bytes)
@@ -275,7 +276,7 @@ static void finish_listing(struct resource *r)
 	}
 	listing_unref(steal(&r->building));
 	settle(r, error);
-	make_room(r->cache);
+	make_room(r->cache, r);
 }
 
 static void on_page(void *arg, struct api_answer *answer)
