@@ -30,7 +30,8 @@ static int parse_one(struct str *s, cJSON **ret)
 	cJSON *j;
 
 	skip_space(s);
-	if (!s->n)
+	/* cJSON 1.7.15 passes over a byte order mark, and so would take one within an array */
+	if (!s->n || *s->s == '\xef')
 		return -EBADMSG;
 	j = cJSON_ParseWithLengthOpts(s->s, s->n, &end, 0);
 	if (!j || end < s->s || end > s->s + s->n) {
@@ -70,8 +71,9 @@ bool json_u64(const cJSON *obj, const char *key, uint64_t *ret)
 
 	if (cJSON_IsString(j))
 		return !str_to_u64(str_of(j->valuestring), ret);
-	/* up to where a double still has every whole number */
-	if (!cJSON_IsNumber(j) || !(j->valuedouble >= 0 && j->valuedouble <= 9007199254740992.0))
+	/* below 2^53, which is also what 2^53 + 1 becomes: another's id must not come of it */
+	if (!cJSON_IsNumber(j) || !(j->valuedouble >= 0 && j->valuedouble < 9007199254740992.0) ||
+	    j->valuedouble != (double)(uint64_t)j->valuedouble)
 		return false;
 	*ret = (uint64_t)j->valuedouble;
 	return true;

@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "sentryfs/json.h"
 
@@ -116,13 +118,202 @@ static void test_numbers(void **state)
 	assert_true(json_u64(j, "b", &n) && n == 12);
 	assert_false(json_u64(j, "c", &n) || json_u64(j, "d", &n) || json_u64(j, "e", &n) || json_u64(j, "f", &n));
 	assert_int_equal(json_string(j, "b").n, 0);
+	assert_int_equal(n, 12);
+}
+
+/* A double cannot tell 2^53 from 2^53 + 1, so neither may become an id. */
+static void test_inexact_numbers(void **state)
+{
+	cleanup_json cJSON *j = NULL;
+	uint64_t n = 1;
+
+	(void)state;
+	assert_int_equal(json_parse(STR("{\"a\":9007199254740993,\"b\":9007199254740992,\"c\":9007199254740991,"
+					"\"d\":1.5,\"e\":\"9007199254740993\",\"f\":\"1x\",\"g\":3.0}"),
+				    &j),
+			 0);
+	assert_false(json_u64(j, "a", &n));
+	assert_false(json_u64(j, "b", &n));
+	assert_false(json_u64(j, "d", &n));
+	assert_false(json_u64(j, "f", &n));
+	assert_int_equal(n, 1);
+	assert_true(json_u64(j, "c", &n));
+	assert_true(n == 9007199254740991u);
+	assert_true(json_u64(j, "e", &n));
+	assert_true(n == 9007199254740993u);
+	assert_true(json_u64(j, "g", &n));
+	assert_int_equal(n, 3);
+}
+
+static int join(void *arg, const cJSON *tree, struct str bytes)
+{
+	(void)tree;
+	buf_add_str(arg, bytes);
+	buf_addc(arg, '|');
+	return 0;
+}
+
+static void test_each_bytes(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	assert_int_equal(json_each(STR("[ 1e5 ,[[1.0],[ ]], {\"a\" : \"],[\"},\"\\\"]\" ]"), join, &b), 0);
+	is(&b, "1e5|[[1.0],[ ]]|{\"a\" : \"],[\"}|\"\\\"]\"|");
+	assert_int_equal(json_each(STR("[\xef\xbb\xbf"
+				       "1]"),
+				   join, &b),
+			 -EBADMSG);
+	assert_int_equal(json_each(STR(""), join, &b), -EBADMSG);
+	assert_int_equal(json_each(STR("[1 2]"), join, &b), -EBADMSG);
+	assert_int_equal(json_each(STR("[,1]"), join, &b), -EBADMSG);
+	buf_done(&b);
+}
+
+static void plain(struct str bytes, const char *want)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	json_plain(&b, bytes);
+	is(&b, want);
+}
+
+static void test_plain(void **state)
+{
+	(void)state;
+	plain(STR("\"\\b\\f\\n\\r\\t\\/\\\\\\\"\""), "\b\f\n\r\t/\\\"");
+	plain(STR("\"\\u0041\\u07ff\\uFFFD\\uDBFF\\uDFFF\""), "A\xdf\xbf\xef\xbf\xbd\xf4\x8f\xbf\xbf");
+	/* halves of pairs: low alone, two high ones, high before a plain character or another escape */
+	plain(STR("\"\\ude00x\""), "\xef\xbf\xbdx");
+	plain(STR("\"\\ud83d\\ud83d\\ude00\""), "\xef\xbf\xbd\xf0\x9f\x98\x80");
+	plain(STR("\"\\ud83dx\\ud83d\\n\""), "\xef\xbf\xbdx\xef\xbf\xbd\n");
+	plain(STR("\"\\ud83d\\ue000\""), "\xef\xbf\xbd\xee\x80\x80");
+	plain(STR("\"\""), "");
+	plain(STR(""), "");
+	plain(STR(" null "), "");
+	plain(STR("true"), "true");
+	plain(STR("-1.50E+3"), "-1.50E+3");
+	plain(STR("{ \"a\" : [ ] }"), "{\"a\":[]}");
+}
+
+static void test_members(void **state)
+{
+	static const char text[] = "{\"x\":{\"k\":1},\"\":\"none\",\"a\\\"b\":[{\"k\":\"}\"}],\"k\":2.50,\"k\":3}";
+	struct str bytes = STR("old");
+
+	(void)state;
+	assert_int_equal(json_member(str_of(text), "k", &bytes), 0);
+	assert_true(str_eqz(bytes, "2.50")); /* the first, as cJSON finds it; not the one within */
+	assert_int_equal(json_member(str_of(text), "a\"b", &bytes), 0);
+	assert_true(str_eqz(bytes, "[{\"k\":\"}\"}]"));
+	assert_int_equal(json_member(str_of(text), "", &bytes), 0);
+	assert_true(str_eqz(bytes, "\"none\""));
+	bytes = STR("old");
+	assert_int_equal(json_member(str_of(text), "K", &bytes), -ENOENT);
+	assert_int_equal(json_member(STR("{}"), "k", &bytes), -ENOENT);
+	assert_int_equal(json_member(STR("{\"k\\u0000z\":1}"), "k", &bytes), -ENOENT);
+	assert_int_equal(json_member(STR("\"k\""), "k", &bytes), -EBADMSG);
+	assert_int_equal(json_member(STR(""), "k", &bytes), -EBADMSG);
+	assert_true(str_eqz(bytes, "old"));
+}
+
+static void test_small_buffer(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 10);
+	json_indent(&b, str_of(sample));
+	assert_int_equal(b.error, -EFBIG);
+	assert_true(b.len <= 10);
+	buf_done(&b);
+	json_indent(&b, STR("[[],{}]"));
+	assert_int_equal(b.error, -EFBIG);
+	buf_done(&b);
+}
+
+static void test_depth(void **state)
+{
+	char text[2002];
+	cJSON *j = NULL;
+
+	(void)state;
+	memset(text, '[', 1001);
+	memset(text + 1001, ']', 1001);
+	assert_int_equal(json_parse((struct str){text, 2002}, &j), -EBADMSG);
+	assert_null(j);
+	assert_int_equal(json_parse((struct str){text + 1, 2000}, &j), 0);
+	assert_non_null(j);
+	cJSON_Delete(j);
+	j = NULL;
+	assert_int_equal(json_parse(STR("\xef\xbb\xbf{}"), &j), -EBADMSG);
+	assert_int_equal(json_parse(STR(" \n"), &j), -EBADMSG);
+	assert_int_equal(json_parse(STR("[1,2}"), &j), -EBADMSG);
+	assert_null(j);
+}
+
+static void reads_within(struct str text)
+{
+	struct str bytes;
+	cJSON *j = NULL;
+	struct buf b;
+	int n = -100000;
+
+	buf_init(&b, 65536);
+	if (!json_parse(text, &j))
+		cJSON_Delete(j);
+	json_each(text, count, &n);
+	json_indent(&b, text);
+	json_compact(&b, text);
+	json_plain(&b, text);
+	if (!json_member(text, "gh", &bytes))
+		assert_true(bytes.s >= text.s && bytes.n <= text.n && bytes.s + bytes.n <= text.s + text.n);
+	buf_done(&b);
+}
+
+/* An unreadable page behind the text: cJSON itself is not built with a sanitizer, and
+ * before 1.7.18 read a byte too much after {"a":1, (CVE-2023-53154). */
+static void test_nothing_behind(void **state)
+{
+	static const char *const texts[] = {sample,
+					    "[{\"1\":1,\"2\":[true,null,\"\\ud83d\\ude00\"]},-1.5e+10,\"\\\\\"]"};
+	static const char marks[] = "{}[],:\"\\u0d8e \n\0-tn\xef";
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *end = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t seed = 1;
+
+	(void)state;
+	assert_true(end != MAP_FAILED);
+	end += page;
+	assert_int_equal(mprotect(end, page, PROT_NONE), 0);
+	for (size_t i = 0; i < 2; i++)
+		for (size_t n = 0; n <= strlen(texts[i]); n++) {
+			memcpy(end - n, texts[i], n);
+			reads_within((struct str){end - n, n});
+		}
+	for (int round = 0; round < 20000; round++) {
+		size_t n = (size_t)round % 24;
+
+		for (size_t i = 0; i < n; i++) {
+			seed = seed * 1664525u + 1013904223u;
+			end[-(ptrdiff_t)i - 1] = marks[(seed >> 16) % (sizeof(marks) - 1)];
+		}
+		reads_within((struct str){end - n, n});
+	}
+	munmap(end - page, 2 * page);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_indent),	 cmocka_unit_test(test_member_and_plain), cmocka_unit_test(test_each),
-		cmocka_unit_test(test_bad_text), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_indent),	     cmocka_unit_test(test_member_and_plain),
+		cmocka_unit_test(test_each),	     cmocka_unit_test(test_each_bytes),
+		cmocka_unit_test(test_members),	     cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_small_buffer), cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_nothing_behind),
+		cmocka_unit_test(test_numbers),	     cmocka_unit_test(test_inexact_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
