@@ -32,6 +32,18 @@ static void test_encode(void **state)
 	encodes(STR("\xc3\xa9\xff"), "\xc3\xa9%FF");
 	encodes(STR("a\xe2\x80\xae"), "a%E2%80%AE"); /* right-to-left override */
 	encodes(STR("\xed\xa0\x80"), "%ED%A0%80");   /* a surrogate */
+	encodes(STR("/"), "%2F");
+	encodes(STR(".a.b"), "%2Ea.b");
+	encodes(STR("%"), "%25"); /* not what an empty text becomes */
+	encodes(STR("\0"), "%00");
+	encodes(STR("\x7f\xc2\x85"), "%7F%C2%85");
+	encodes(STR("\xe2\x80\x8f\xe2\x81\xa6\xd8\x9c"), "%E2%80%8F%E2%81%A6%D8%9C");
+	encodes(STR("\xc0\xaf\xc1\xbf"), "%C0%AF%C1%BF"); /* overlong */
+	encodes(STR("\xe0\x80\xaf"), "%E0%80%AF");
+	encodes(STR("\xe0\x81\xa1\xf0\x80\x81\xa1"), "%E0%81%A1%F0%80%81%A1");
+	encodes(STR("\xf4\x90\x80\x80"), "%F4%90%80%80"); /* beyond Unicode */
+	encodes(STR("\xe2\x82"), "%E2%82");		  /* cut */
+	encodes(STR("\xf0\x9f\x98\x80 ok"), "\xf0\x9f\x98\x80 ok");
 }
 
 static void test_length(void **state)
@@ -45,7 +57,56 @@ static void test_length(void **state)
 	buf_init(&b, 4096);
 	name_encode(&b, (struct str){text, sizeof(text)});
 	assert_int_equal(b.len, 254);
+	assert_memory_equal(b.data, text, 254);
 	buf_done(&b);
+	/* 300 bytes of three each: 85 characters fill a name */
+	for (size_t i = 0; i < 300; i += 3)
+		memcpy(text + i, "\xe2\x82\xac", 3);
+	name_encode(&b, (struct str){text, 300});
+	assert_int_equal(b.len, 255);
+	buf_done(&b);
+	/* an escape is not cut either, and a name after other bytes counts its own only */
+	memset(text, 'a', 254);
+	text[254] = '/';
+	buf_puts(&b, "dir/");
+	name_encode(&b, (struct str){text, 300});
+	assert_int_equal(b.len, 4 + 254);
+	assert_memory_equal(b.data, "dir/aaa", 7);
+	buf_done(&b);
+	name_encode(&b, (struct str){text, 254});
+	buf_addc(&b, '.');
+	name_encode(&b, STR(".x"));
+	assert_int_equal(b.len, 255 + 4);
+	assert_memory_equal(b.data + 254, ".%2Ex", 5);
+	buf_done(&b);
+}
+
+static void test_limits(void **state)
+{
+	char text[130];
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	assert_true(name_is_slug((struct str){text, 100}));
+	assert_false(name_is_slug((struct str){text, 101}));
+	assert_false(name_is_slug(STR("a\0b")));
+	assert_false(name_is_slug(STR("a\n")));
+	assert_false(name_is_slug(STR("\xc3\xa9")));
+	assert_true(name_is_slug(STR("123")));
+	text[100] = '-';
+	assert_true(name_is_short_id((struct str){text, 103}));
+	assert_false(name_is_short_id((struct str){text, 130}));
+	assert_false(name_is_short_id(STR("A.B-1")));
+	assert_false(name_is_short_id(STR("WEB-1_2")));
+	assert_false(name_is_short_id(STR("WEB-1\n")));
+	assert_true(name_is_short_id(STR("A_b-C-zz9")));
+	assert_true(name_is_number(STR("9999999999999999999")));
+	assert_false(name_is_number(STR("-1")));
+	assert_false(name_is_number(STR("1\0")));
+	assert_true(name_is_event_id(STR("0123456789ABCDEF0123456789ABCDEF")));
+	assert_false(name_is_event_id(STR("")));
+	assert_false(name_is_event_id(STR("0123456789abcdef0123456789abcde")));
+	assert_false(name_is_event_id(STR("0123456-789ab-cdef-0123-456789abcdef")));
 }
 
 static void test_predicates(void **state)
@@ -86,10 +147,8 @@ static void test_clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_encode),
-		cmocka_unit_test(test_length),
-		cmocka_unit_test(test_predicates),
-		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_encode), cmocka_unit_test(test_length), cmocka_unit_test(test_predicates),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
