@@ -25,12 +25,13 @@
 struct api_call {
 	struct list link; /* in api->waiting, or in none */
 	struct api *api;
-	char *path;
-	char *url;
+	const char *method; /* a literal */
+	char *path, *url;
+	char *body;	/* or NULL */
 	void *transfer; /* NULL while it waits */
 	enum api_class class;
-	unsigned tries;
-	int64_t start, deadline, due; /* ms */
+	unsigned tries, within_ms;
+	int64_t deadline, due; /* ms */
 	api_done_fn *done;
 	void *arg;
 };
@@ -52,6 +53,7 @@ static void call_free(struct api_call *c)
 	list_remove(&c->link);
 	free(c->path);
 	free(c->url);
+	free(c->body);
 	free(c);
 }
 
@@ -65,6 +67,7 @@ void api_done(struct api *a)
 	free(a->origin);
 	journal_done(&a->requests);
 	journal_done(&a->errors);
+	journal_done(&a->changes);
 }
 
 int api_status_to_errno(long status)
@@ -95,10 +98,12 @@ int api_status_to_errno(long status)
 }
 
 /* Which bucket of the server's limiter a path falls into (sentry-api 3.1). */
-static enum api_class classify(const char *path)
+static enum api_class classify(const char *method, const char *path)
 {
 	const char *issues = strstr(path, "/issues/");
 
+	if (strcmp(method, "GET"))
+		return API_WRITE;
 	if (strstr(path, "/events/"))
 		return API_EVENT;
 	if (!issues)
@@ -204,7 +209,7 @@ static void wait_until(struct api_call *c, int64_t due)
 
 static bool may_retry(const struct api_call *c, const struct http_response *r)
 {
-	if (c->tries > RETRIES_MAX)
+	if (c->tries > RETRIES_MAX || strcmp(c->method, "GET"))
 		return false;
 	if (r->error)
 		return r->error != -EFBIG && r->error != -EPROTO && r->error != -ENOMEM && r->error != -ETIMEDOUT;
@@ -223,6 +228,15 @@ static int64_t retry_at(struct api_call *c, const struct http_response *r, int64
 	else
 		return -1;
 	return due < c->deadline ? due : -1;
+}
+
+/* May what was asked for have been done, though no good answer says so? */
+static bool is_uncertain(const struct http_response *r)
+{
+	if (r->error)
+		return r->error != -ECONNREFUSED && r->error != -EHOSTUNREACH && r->error != -EPROTO &&
+		       r->error != -ENOMEM;
+	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
 static void finish(struct api_call *c, struct http_response *r)
@@ -247,9 +261,14 @@ static void finish(struct api_call *c, struct http_response *r)
 	}
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
+	answer.uncertain = is_uncertain(r);
+	answer.lacks_scope = r->status == 403 && str_has(http_header(r, "WWW-Authenticate"), "insufficient_scope");
 	if (answer.error && answer.error != -ENOENT)
-		journal_add(&a->errors, a->clock, "GET %s: %s: %s", c->path, strerrordesc_np(-answer.error),
+		journal_add(&a->errors, a->clock, "%s %s: %s: %s", c->method, c->path, strerrordesc_np(-answer.error),
 			    answer.words);
+	else if (!answer.error && c->class == API_WRITE)
+		journal_add(&a->changes, a->clock, "%s %s %ld %s", c->method, c->path, r->status,
+			    c->body ? c->body : "");
 	if (!link_next(link, &answer.cursor))
 		answer.cursor = (struct str){NULL, 0};
 	c->done(c->arg, &answer);
@@ -262,8 +281,8 @@ static void on_response(void *arg, struct http_response *r)
 	struct api *a = c->api;
 	int64_t now = a->clock->now_ms(a->clock), due;
 
-	journal_add(&a->requests, a->clock, "GET %s %ld %zu bytes %lld ms%s%s", c->path, r->status, r->body.len,
-		    (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
+	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
+		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
 	if (!r->error)
 		a->offline_since = -1;
 	else if (a->offline_since < 0)
@@ -282,10 +301,12 @@ static void start(struct api_call *c)
 	struct api *a = c->api;
 	int64_t now = a->clock->now_ms(a->clock);
 	struct http_request rq = {
-		.method = "GET",
+		.method = c->method,
 		.url = c->url,
 		.authorization = a->authorization,
-		.timeout_s = a->timeout_s,
+		.body = c->body,
+		/* what changes something has its time once, whatever was waited for */
+		.timeout_ms = c->class == API_WRITE ? (unsigned)(c->deadline - now) : c->within_ms,
 	};
 
 	if (a->blocked_until[c->class] > now && a->blocked_until[c->class] < c->deadline) {
@@ -299,7 +320,17 @@ static void start(struct api_call *c)
 		wait_until(c, now + RETRY_FIRST_MS);
 }
 
-struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg)
+static const char *literal(const char *method)
+{
+	static const char *const methods[] = {"GET", "PUT", "POST", "DELETE"};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
+		if (!strcmp(methods[i], method))
+			return methods[i];
+	return NULL;
+}
+
+struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
 {
 	cleanup_buf struct buf url = {0};
 	struct api_call *c = calloc(1, sizeof(*c));
@@ -308,25 +339,32 @@ struct api_call *api_get(struct api *a, const char *path, const char *cursor, ap
 		return NULL;
 	list_init(&c->link);
 	buf_init(&url, URL_MAX);
-	buf_printf(&url, "%s/api/0/%s", a->origin, path);
-	if (cursor) {
-		buf_puts(&url, strchr(path, '?') ? "&cursor=" : "?cursor=");
-		url_encode(&url, str_of(cursor));
+	buf_printf(&url, "%s/api/0/%s", a->origin, rq->path);
+	if (rq->cursor) {
+		buf_puts(&url, strchr(rq->path, '?') ? "&cursor=" : "?cursor=");
+		url_encode(&url, str_of(rq->cursor));
 	}
 	c->api = a;
 	c->done = done;
 	c->arg = arg;
-	c->class = classify(path);
-	c->start = a->clock->now_ms(a->clock);
-	c->deadline = c->start + (int64_t)a->timeout_s * 1000;
-	c->path = strdup(path);
+	c->method = literal(rq->method);
+	c->class = classify(rq->method, rq->path);
+	c->within_ms = rq->within_ms ? rq->within_ms : a->timeout_s * 1000;
+	c->deadline = a->clock->now_ms(a->clock) + c->within_ms;
+	c->path = strdup(rq->path);
 	c->url = url.error ? NULL : str_dup(buf_str(&url));
-	if (!c->path || !c->url) {
+	c->body = rq->body ? strdup(rq->body) : NULL;
+	if (!c->method || !c->path || !c->url || (rq->body && !c->body)) {
 		call_free(c);
 		return NULL;
 	}
 	start(c);
 	return c;
+}
+
+struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg)
+{
+	return api_send(a, &(struct api_request){.method = "GET", .path = path, .cursor = cursor}, done, arg);
 }
 
 void api_cancel(struct api_call *c)

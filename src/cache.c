@@ -70,22 +70,27 @@ static int listing_add(struct listing *l, struct item *i)
 	return 0;
 }
 
-/* Gives the items of a numbered class their names, the oldest 001. */
+/* Gives the items of a numbered class their names, the oldest 001. One that has a number
+ * keeps it, so that what was read as 003 is not 002 after a removal. */
 static int listing_number(struct listing *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		struct item *item = l->items[l->n - 1 - i];
-		struct str author = str_of(item->name);
+	unsigned last = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->items[i]->number > last)
+			last = l->items[i]->number;
+	for (size_t i = l->n; i-- > 0;) {
+		struct item *item = l->items[i];
 		char *name;
 
-		/* an item that was named before keeps its author, not its number */
-		if (author.n > 4 && author.s[0] >= '0' && author.s[0] <= '9' && memchr(author.s, '-', author.n))
-			str_cut(&author, '-');
-		if (asprintf(&name, "%03zu-%.*s", i + 1, (int)author.n, author.s) < 0)
-			return -ENOMEM;
-		free(item->name);
-		item->name = name;
-		if (map_put(&l->by_name, str_of(name), item))
+		if (!item->number) {
+			if (asprintf(&name, "%03u-%s", last + 1, item->name) < 0)
+				return -ENOMEM;
+			free(item->name);
+			item->name = name;
+			item->number = ++last;
+		}
+		if (map_put(&l->by_name, str_of(item->name), item))
 			return -ENOMEM;
 	}
 	return 0;
@@ -159,10 +164,19 @@ static int64_t now_ms(const struct cache *c)
 	return c->api->clock->now_ms(c->api->clock);
 }
 
+static int begin(struct resource *r);
+
 /* Tells all who wait; each may ask again and so wait again. */
 static void settle(struct resource *r, int error)
 {
 	struct list waiters;
+
+	if (r->again && !error) {
+		r->outdated = true;
+		error = begin(r);
+		if (!error)
+			return;
+	}
 
 	r->error = error;
 	r->settled = now_ms(r->cache);
@@ -172,6 +186,7 @@ static void settle(struct resource *r, int error)
 		listing_unref(steal(&r->listing));
 		account(r, 0);
 		r->stamp = 0;
+		r->outdated = false;
 	}
 	list_init(&waiters);
 	while (!list_empty(&r->waiters)) {
@@ -224,6 +239,7 @@ static void on_document(void *arg, struct api_answer *answer)
 		blob_unref(r->document);
 		r->document = document;
 		r->fetched = r->asked;
+		r->outdated = false;
 		if (!same)
 			r->stamp = ++r->cache->items.stamp;
 		account(r, document->len);
@@ -246,6 +262,8 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 	}
 	c->api->clock->wall(c->api->clock, &wall);
 	error = item_put(&c->items, r->class, r->scope, tree, bytes, r->asked, &wall, true, &item);
+	if (error == -ENOENT)
+		return 0; /* deleted or merged away by us */
 	if (error == -EBADMSG) {
 		if (!r->building->skipped++)
 			report_bad(r, "an entry was left out: its name or id is missing or cannot be a name");
@@ -271,6 +289,7 @@ static void finish_listing(struct resource *r)
 		listing_unref(r->listing);
 		r->listing = steal(&r->building);
 		r->fetched = r->asked;
+		r->outdated = false;
 		r->stamp = ++r->cache->items.stamp;
 		account(r, r->building_bytes);
 	}
@@ -322,11 +341,13 @@ static int begin(struct resource *r)
 	int error;
 
 	r->asked = now_ms(r->cache);
+	r->again = false;
 	if (r->class) {
 		r->building = calloc(1, sizeof(*r->building));
 		if (!r->building)
 			return -ENOMEM;
 		r->building->refs = 1;
+		r->building->asked = r->asked;
 		r->building_bytes = 0;
 	}
 	error = fetch_page(r, NULL);
@@ -337,7 +358,7 @@ static int begin(struct resource *r)
 
 static bool has_content(const struct resource *r)
 {
-	return r->class ? r->listing != NULL : r->document != NULL;
+	return !r->outdated && (r->class ? r->listing != NULL : r->document != NULL);
 }
 
 static bool passes(int error)
@@ -386,16 +407,28 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	return -EINPROGRESS;
 }
 
+void cache_outdate(struct cache *c, const char *key)
+{
+	struct resource *r = map_get(&c->resources, str_of(key));
+
+	if (!r)
+		return;
+	r->outdated = true;
+	r->again = r->call != NULL;
+}
+
 void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_t asked)
 {
 	struct cache_want want = {.key = key};
 	struct resource *r = map_get(&c->resources, str_of(key));
 
-	if (r && (r->call || r->document))
+	if (r && (r->call || (r->document && !r->outdated)))
 		return;
 	if (!r && !(r = resource_new(c, &want)))
 		return;
+	blob_unref(r->document);
 	r->document = blob_ref(document);
+	r->outdated = false;
 	r->fetched = r->settled = asked;
 	r->error = 0;
 	r->stamp = ++c->items.stamp;
@@ -412,6 +445,7 @@ void cache_drop(struct cache *c)
 {
 	struct list *l = c->lru.next;
 
+	item_store_release(&c->items);
 	while (l != &c->lru) {
 		struct resource *r = container_of(l, struct resource, lru);
 

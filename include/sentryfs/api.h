@@ -2,6 +2,8 @@
 #ifndef SENTRYFS_API_H
 #define SENTRYFS_API_H
 
+#include <stdbool.h>
+
 #include "sentryfs/buf.h"
 #include "sentryfs/clock.h"
 #include "sentryfs/http.h"
@@ -13,7 +15,7 @@
  * table from HTTP status to errno. Knows no files.
  */
 
-enum api_class { API_LIST, API_ISSUE, API_EVENT, API_OTHER, API_CLASSES };
+enum api_class { API_LIST, API_ISSUE, API_EVENT, API_OTHER, API_WRITE, API_CLASSES };
 
 struct api {
 	struct transport *transport; /* borrowed; may be replaced while nothing is in flight */
@@ -23,7 +25,7 @@ struct api {
 	unsigned timeout_s;
 	int64_t blocked_until[API_CLASSES]; /* ms: the server said that nothing remains */
 	struct list waiting;		    /* calls that have a time to wait for */
-	struct journal requests, errors;
+	struct journal requests, errors, changes;
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
 };
@@ -37,17 +39,28 @@ struct api_answer {
 	struct buf *body;  /* bytes may be taken with buf_to_blob */
 	struct str cursor; /* of the next page, s == NULL at the end */
 	const char *words; /* one sentence for a person when error is set */
+	bool uncertain;	   /* no answer that tells whether a change was done */
+	bool lacks_scope;  /* a 403 that says so (WWW-Authenticate: insufficient_scope) */
 };
 
 typedef void api_done_fn(void *arg, struct api_answer *answer);
 
+struct api_request {
+	const char *method; /* GET, PUT, POST or DELETE */
+	const char *path;   /* below origin/api/0/ */
+	const char *cursor; /* NULL: the first page */
+	const char *body;   /* JSON, or NULL */
+	unsigned within_ms; /* an answer must have come by then; 0: the api's timeout */
+};
+
 struct api_call;
 /*
- * GET origin/api/0/`path` with `cursor` added (NULL: the first page). Retries at
- * most twice on connection errors, 502, 503 and 504; waits out a 429 while the
- * reset lies within the timeout. `done` is called once, later, unless cancelled.
- * NULL without memory.
+ * Sends a request. A GET is tried again, at most twice, on connection errors, 502, 503
+ * and 504; what changes something never is, since it may have been done. A 429 was not
+ * done: it is waited out, whatever the method, while its reset lies within the time.
+ * `done` is called once, later, unless cancelled. NULL without memory.
  */
+struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);
 struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg);
 void api_cancel(struct api_call *c);
 

@@ -27,6 +27,7 @@ struct listing {
 	struct item **items; /* shared */
 	size_t n, cap;
 	struct map by_name; /* of items */
+	int64_t asked;	    /* ms: when its first page was asked for */
 	bool cut;	    /* more exist than `max` */
 	size_t skipped;	    /* entries that could not be used */
 };
@@ -53,6 +54,8 @@ struct resource {
 	int64_t asked;
 	struct listing *building;
 	size_t building_bytes;
+	bool outdated; /* what is there was made untrue by a change of ours */
+	bool again;    /* and so is what is being fetched */
 	struct list waiters;
 	struct list lru;
 };
@@ -87,6 +90,10 @@ struct cache_want {
  * when asking again failed for a reason that passes (network, 429, 5xx).
  */
 int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w, struct resource **ret);
+
+/* A change of ours made the answer to `key` untrue: it is not given out again, and one
+ * that is under way is asked for anew when it comes. */
+void cache_outdate(struct cache *c, const char *key);
 
 /* Stores a document that came by another way. */
 void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_t asked);
