@@ -6,6 +6,7 @@
 
 #include "sentryfs/buf.h"
 #include "sentryfs/clock.h"
+#include "sentryfs/governor.h"
 #include "sentryfs/http.h"
 #include "sentryfs/journal.h"
 #include "sentryfs/list.h"
@@ -15,7 +16,20 @@
  * table from HTTP status to errno. Knows no files.
  */
 
-enum api_class { API_LIST, API_ISSUE, API_EVENT, API_OTHER, API_WRITE, API_CLASSES };
+/* The buckets of the server's limiter. Endpoints without a limit of their own share one
+ * for each method. */
+enum api_class {
+	API_ISSUE_LIST,
+	API_ISSUE,
+	API_EVENT,
+	API_TAGS,
+	API_PROJECT_EVENTS,
+	API_GET,
+	API_PUT, /* from here on what changes something */
+	API_POST,
+	API_DELETE,
+	API_CLASSES
+};
 
 struct api {
 	struct transport *transport; /* borrowed; may be replaced while nothing is in flight */
@@ -23,9 +37,10 @@ struct api {
 	char *origin;	     /* owned */
 	char *authorization; /* owned, wiped */
 	unsigned timeout_s;
-	int64_t blocked_until[API_CLASSES]; /* ms: the server said that nothing remains */
-	struct list waiting;		    /* calls that have a time to wait for */
+	struct governor governors[API_CLASSES];
+	struct list waiting; /* calls that have a time to wait for */
 	struct journal requests, errors, changes;
+	bool answered; /* since the last tick: there may be room for who waits */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
 };
@@ -51,6 +66,7 @@ struct api_request {
 	const char *cursor; /* NULL: the first page */
 	const char *body;   /* JSON, or NULL */
 	unsigned within_ms; /* an answer must have come by then; 0: the api's timeout */
+	bool ahead;	    /* nobody waits for it yet: it gives way */
 };
 
 struct api_call;
@@ -63,6 +79,8 @@ struct api_call;
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);
 struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg);
 void api_cancel(struct api_call *c);
+/* Somebody waits for it now. */
+void api_hurry(struct api_call *c);
 
 /* Starts what has waited long enough. Returns ms until it wants to be called
  * again, -1 when nothing waits. */
