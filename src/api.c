@@ -256,6 +256,8 @@ static void finish(struct api_call *c, struct http_response *r)
 	else if (!answer.error && c->class >= API_PUT)
 		journal_add(&a->changes, a->clock, "%s %s %ld %s", c->method, c->path, r->status,
 			    c->body ? c->body : "");
+	if (str_to_u64(http_header(r, "X-Hits"), &answer.hits))
+		answer.hits = UINT64_MAX;
 	if (!link_next(link, &answer.cursor))
 		answer.cursor = (struct str){NULL, 0};
 	c->done(c->arg, &answer);

@@ -12,7 +12,7 @@ FLOORS = {
     0: "buf str name json map list log clock journal process options rc token target origin",
     1: "http",
     2: "api link governor",
-    3: "item cache change report query",
+    3: "item listing lister cache change report query",
     4: "tree kinds access guard scratch mount op source attr show about verbs wish control comment bulk write root",
     5: "fs loop",
     6: "main",
