@@ -331,38 +331,52 @@ int verb_unlink(struct op *op)
 	return 0;
 }
 
-static int rename_onto(struct op *op, struct scratch *s)
+/* The comment of that file name, from memory; borrowed, NULL: none. */
+static struct item *find_comment(struct op *op, struct node *dir, struct str name)
 {
-	struct mount *m = op->mount;
+	const char *suffix = kind_of(KIND_COMMENT)->suffix;
+	size_t n = strlen(suffix);
+	cleanup_ask struct ask a = {0};
+	struct resource *res;
+
+	if (name.n <= n || memcmp(name.s + name.n - n, suffix, n) || ask_listing(op->mount, dir, &a))
+		return NULL;
+	a.want.peek = a.want.stale_ok = true;
+	return op_need(op, &a.want, &res) ? NULL : map_get(&res->listing->by_name, (struct str){name.s, name.n - n});
+}
+
+/* What a rename goes onto, in op->target. */
+static int find_target(struct op *op)
+{
 	const struct kind *k = kind_lookup(op->to, false, op->to_name);
-	struct node *n;
-	int r;
+	struct item *comment = NULL;
 
-	if (op->to->kind->id == KIND_COMMENTS && !k) {
-		cleanup_ask struct ask a = {0};
-		struct resource *res;
-		struct item *comment = NULL;
-		struct str name = str_of(op->to_name);
+	if (!k && op->to->kind->id == KIND_COMMENTS)
+		comment = find_comment(op, op->to, str_of(op->to_name));
+	if (comment)
+		k = kind_of(KIND_COMMENT);
+	if (!k)
+		return -EPERM;
+	op->target = node_get(&op->mount->tree, op->to, k, op->to_name, comment);
+	return op->target ? 0 : -ENOMEM;
+}
 
-		r = ask_listing(m, op->to, &a);
-		a.want.peek = a.want.stale_ok = true;
-		if (!r && !op_need(op, &a.want, &res) && name.n > 3)
-			comment = map_get(&res->listing->by_name, (struct str){name.s, name.n - 3});
-		if (!comment)
-			return -EPERM;
-		n = node_get(&m->tree, op->to, kind_of(KIND_COMMENT), op->to_name, comment);
-	} else {
-		n = node_get(&m->tree, op->to, k, op->to_name, NULL);
+/* One write of what is in the scratch file now. */
+static int rename_onto(struct op *op, const struct scratch *s)
+{
+	struct str bytes = buf_str(&s->data);
+	int r = 0;
+
+	if (!op->target)
+		r = find_target(op);
+	if (!r && !op->data) {
+		r = may_write(op, op->target);
+		if (!r && !str_trim(bytes).n)
+			r = control_refuse(op, op->target, STR(""), -EINVAL, "an empty save changes nothing");
+		if (!r && !(op->data = blob_new(bytes.s, bytes.n)))
+			r = -ENOMEM;
 	}
-	if (!n)
-		return -ENOMEM;
-	r = may_write(op, n);
-	if (!r)
-		r = !str_trim(buf_str(&s->data)).n
-			    ? control_refuse(op, n, STR(""), -EINVAL, "an empty save changes nothing")
-			    : control_run(op, n, buf_str(&s->data));
-	node_unref(n, 1);
-	return r;
+	return r ? r : control_run(op, op->target, blob_str(op->data));
 }
 
 int verb_rename(struct op *op)
@@ -386,7 +400,7 @@ int verb_rename(struct op *op)
 		return -EEXIST;
 	op_lock(op);
 	if (k || (!other && !scratch_may_be(op->to, op->to_name, false))) {
-		r = k || op->to->kind->id == KIND_COMMENTS ? rename_onto(op, s) : -EPERM;
+		r = rename_onto(op, s);
 		if (r)
 			return r == -EPERM ? refuse(op, op->node, r, "rename to", op->to_name, "there is no such file",
 						    NULL)
@@ -484,12 +498,10 @@ static int delete_issue(struct op *op, struct node *issue)
 
 int verb_rmdir(struct op *op)
 {
-	struct mount *m = op->mount;
-	struct node *issue;
 	struct item *item;
 	int r = 0;
 
-	if (m->options->read_only)
+	if (op->mount->options->read_only)
 		return -EROFS;
 	op_lock(op);
 	if (op->node->kind->id != KIND_ISSUES || kind_lookup(op->node, false, op->name))
@@ -499,19 +511,17 @@ int verb_rmdir(struct op *op)
 		r = source_issue(op, op->node, str_of(op->name), &item);
 		if (r)
 			return r;
-		issue = node_get(&m->tree, op->node, kind_of(KIND_ISSUE), op->name, item);
+		node_unref(steal(&op->target), 1);
+		op->target = node_get(&op->mount->tree, op->node, kind_of(KIND_ISSUE), op->name, item);
 		item_unref(item);
-		if (!issue)
+		if (!op->target)
 			return -ENOMEM;
-		r = delete_issue(op, issue);
+		r = delete_issue(op, op->target);
 		if (r)
 			change_unref(steal(&op->change));
-	} else {
-		issue = node_ref(op->node);
 	}
 	if (!r)
-		r = control_change(op, issue, STR(""));
-	node_unref(issue, 1);
+		r = control_change(op, op->target, STR(""));
 	if (!r)
 		op->reply->error(op, 0);
 	return r;
