@@ -456,8 +456,13 @@ static int confirm(struct op *op, const struct item *issue)
 	if (op->start - issue->fetched <= (int64_t)SOURCE_ISSUE_FRESH_S * 1000)
 		return 0;
 	r = ask_document(op->mount, op->node, "organizations/{o}/issues/{n}/", str_of(issue->id), 0, &a);
-	if (!r)
-		r = op_need(op, &a.want, &res);
+	if (r)
+		return r;
+	/* not op_need, which is content with an older copy where the server is slow or fails */
+	a.want.since = op->start;
+	r = cache_need(&op->mount->cache, &a.want, &op->waiter, &res);
+	if (!r && res->fetched < op->start)
+		r = res->error ? res->error : -EIO;
 	if (r)
 		return r;
 	if (json_member(blob_str(res->document), "id", &id))
@@ -475,8 +480,11 @@ static int delete_issue(struct op *op, struct node *issue)
 
 	process_of(op->tid, &who);
 	r = may_delete(op, issue, &who);
-	if (!r)
-		r = confirm(op, issue->item);
+	if (r)
+		return r;
+	r = confirm(op, issue->item);
+	if (r && r != -EINPROGRESS)
+		return refuse(op, issue, r, "delete", op->name, "the server does not confirm that it has it", NULL);
 	if (!r && issue->item->change)
 		return op_wait(op, issue->item->change);
 	if (r)
@@ -512,10 +520,14 @@ int verb_rmdir(struct op *op)
 		if (r)
 			return r;
 		node_unref(steal(&op->target), 1);
-		op->target = node_get(&op->mount->tree, op->node, kind_of(KIND_ISSUE), op->name, item);
+		/* a symlink by now, for whoever looks */
+		if (strcmp(item->name, op->name) || strcmp(item->home, op->node->parent->item->name))
+			r = -ENOTDIR;
+		else if (!(op->target = node_get(&op->mount->tree, op->node, kind_of(KIND_ISSUE), op->name, item)))
+			r = -ENOMEM;
 		item_unref(item);
-		if (!op->target)
-			return -ENOMEM;
+		if (r)
+			return r;
 		r = delete_issue(op, op->target);
 		if (r)
 			change_unref(steal(&op->change));

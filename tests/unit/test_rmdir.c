@@ -211,6 +211,64 @@ static void test_confirmed(void **state)
 	end(&f);
 }
 
+/* An older copy is no proof of what the id means now. */
+static void test_confirmed_by_the_server_alone(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	open_issues(&f);
+	f.options.max_delete = 9;
+	script_run(&f.mount, &r, verb_lookup, f.issues, "5");
+	answer(&f, 200, OPEN_ISSUE);
+	assert_int_equal(r.form, REPLY_ENTRY);
+	/* slow: after a second other handlers are given what there is */
+	f.script.clock.now += 31000;
+	remove_by(&f, &r, "WEB-1", 0);
+	script_asked(&f.script, 4, FIVE);
+	pass(&f, OP_REFRESH_WAIT_MS + 1);
+	waits(&r);
+	assert_int_equal(f.script.n, 5);
+	answer(&f, 404, "{}");
+	failed(&r, -ENOENT);
+	/* failing in a way that passes */
+	f.script.clock.now += 11000;
+	script_run(&f.mount, &r, verb_lookup, f.issues, "5");
+	answer(&f, 200, OPEN_ISSUE);
+	assert_int_equal(r.form, REPLY_ENTRY);
+	f.script.clock.now += 31000;
+	remove_by(&f, &r, "WEB-1", 0);
+	script_asked(&f.script, 6, FIVE);
+	answer(&f, 500, "{}");
+	failed(&r, -EIO);
+	last_error_has(&f, f.issue, "delete WEB-1");
+	assert_int_equal(f.script.n, 7);
+	end(&f);
+}
+
+/* A name that means another issue by now deletes neither. */
+static void test_other_names(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	open_issues(&f);
+	f.options.max_delete = 9;
+	remove_by(&f, &r, "web-1", 0);
+	failed(&r, -ENOTDIR);
+	remove_by(&f, &r, "WEB-9", 0);
+	script_asked(&f.script, 3, "organizations/o/issues/WEB-9/");
+	answer(&f, 200, OPEN_ISSUE);
+	failed(&r, -ENOTDIR);
+	remove_by(&f, &r, "APP-1", 0);
+	answer(&f, 200, "{\"id\":\"9\",\"shortId\":\"APP-1\",\"project\":{\"slug\":\"app\"}}");
+	failed(&r, -ENOTDIR);
+	assert_int_equal(f.script.n, 5);
+	end(&f);
+}
+
 /* Whoever asked is gone; the deletion is not. */
 static void test_interrupted(void **state)
 {
@@ -235,8 +293,14 @@ static void test_interrupted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_delete),	    cmocka_unit_test(test_forbidden), cmocka_unit_test(test_guarded),
-		cmocka_unit_test(test_tried_again), cmocka_unit_test(test_uncertain), cmocka_unit_test(test_confirmed),
+		cmocka_unit_test(test_delete),
+		cmocka_unit_test(test_forbidden),
+		cmocka_unit_test(test_guarded),
+		cmocka_unit_test(test_tried_again),
+		cmocka_unit_test(test_uncertain),
+		cmocka_unit_test(test_confirmed),
+		cmocka_unit_test(test_confirmed_by_the_server_alone),
+		cmocka_unit_test(test_other_names),
 		cmocka_unit_test(test_interrupted),
 	};
 
