@@ -15,6 +15,7 @@
 
 #define CHECK_MS 5000u	      /* for the GET that looks whether it was done, at most */
 #define CHECK_RESERVE_MS 2000 /* of a change that must end soon, for that GET */
+#define LEAST_MS 500	      /* with less a request would only be cut */
 
 void changes_init(struct changes *all, struct cache *cache)
 {
@@ -272,6 +273,8 @@ static unsigned time_for(const struct change *c, unsigned at_most, int64_t reser
 	return left < 1 ? 1 : left < at_most ? (unsigned)left : at_most;
 }
 
+#define NOT_KNOWN "it is not known whether this was done: look before you try again"
+
 /* The look whether an uncertain request was done has been answered. */
 static void on_checked(void *arg, struct api_answer *answer)
 {
@@ -292,10 +295,10 @@ static void on_checked(void *arg, struct api_answer *answer)
 	c->checking = false;
 	if (!r)
 		step->error = 0;
-	else if (answer->error && !(step->effect == EFFECT_DELETED && r == -ENOENT))
-		set_words(step, words, "it is not known whether this was done: look before you try again");
-	else
+	else if (!answer->error && (r == -EOPNOTSUPP || r == -EEXIST))
 		set_words(step, words, "asked again, the server shows that it was not done");
+	else
+		set_words(step, words, NOT_KNOWN);
 	c->at++;
 	next(c);
 }
@@ -333,37 +336,42 @@ static void on_answer(void *arg, struct api_answer *answer)
 	} else if (answer->uncertain) {
 		if (check(c, step))
 			return;
-		set_words(step, step->words ? step->words : "",
-			  "it is not known whether this was done: look before you try again");
+		set_words(step, step->words ? step->words : "", NOT_KNOWN);
 	}
 	c->at++;
 	next(c);
 }
 
+static bool send_step(struct change *c, struct change_step *step)
+{
+	int64_t reserve = step->check ? CHECK_RESERVE_MS : 0;
+	struct api_request rq = {.method = step->method,
+				 .path = step->path,
+				 .body = step->body,
+				 .within_ms = time_for(c, c->within_ms, reserve)};
+
+	if (c->until && c->until - now_ms(c) - reserve < LEAST_MS) {
+		step->error = -ETIMEDOUT;
+		set_words(step, "too little time was left to send it", "");
+		return false;
+	}
+	c->call = api_send(c->in->cache->api, &rq, on_answer, c);
+	step->sent = c->call;
+	step->error = step->sent ? 0 : -ENOMEM;
+	return step->sent;
+}
+
 static void next(struct change *c)
 {
-	struct change_step *step;
-	struct api_request rq;
+	for (; c->at < c->n; c->at++) {
+		struct change_step *step = &c->steps[c->at];
 
-	while (c->at && c->at < c->n && c->steps[c->at].follows && c->steps[c->at - 1].error) {
-		c->steps[c->at].error = c->steps[c->at - 1].error;
-		c->at++;
+		if (c->at && step->follows && step[-1].error)
+			step->error = step[-1].error;
+		else if (send_step(c, step))
+			return;
 	}
-	if (c->at == c->n) {
-		end(c);
-		return;
-	}
-	step = &c->steps[c->at];
-	rq = (struct api_request){.method = step->method,
-				  .path = step->path,
-				  .body = step->body,
-				  .within_ms = time_for(c, c->within_ms, step->check ? CHECK_RESERVE_MS : 0)};
-	c->call = api_send(c->in->cache->api, &rq, on_answer, c);
-	if (!c->call) {
-		step->error = -ENOMEM;
-		c->at = c->n;
-		end(c);
-	}
+	end(c);
 }
 
 int change_start(struct change *c)

@@ -82,7 +82,7 @@ static void report_change(struct change *c)
 	struct report r = {
 		.what = c->what,
 		.error = failed->error,
-		.sent = true,
+		.sent = failed->sent,
 		.accepted = failed->error == -EINVAL ? c->accepted : NULL,
 	};
 

@@ -30,6 +30,7 @@ struct change_step {
 	struct item **issues; /* shared */
 	size_t n;
 	/* how it ended */
+	bool sent;
 	int error;
 	long status; /* HTTP status, 0: no answer, or not sent */
 	bool lacks_scope;

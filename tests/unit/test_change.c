@@ -292,6 +292,12 @@ static void test_uncertain(void **state)
 	c = uncertain(&f, 0, -ETIMEDOUT, 0, NULL);
 	assert_non_null(strstr(c->steps->words, "it is not known"));
 	ended(c, -ETIMEDOUT);
+	c = uncertain(&f, 503, 0, 200, "<html>"); /* a proxy's */
+	assert_non_null(strstr(c->steps->words, "it is not known"));
+	ended(c, -EIO);
+	c = uncertain(&f, 503, 0, 200, "{\"id\":\"6\",\"status\":\"resolved\"}");
+	assert_non_null(strstr(c->steps->words, "it is not known"));
+	ended(c, -EIO);
 	c = uncertain(&f, 502, 0, 404, "{}");
 	assert_non_null(strstr(c->steps->words, "it is not known"));
 	ended(c, -EIO);
@@ -417,6 +423,80 @@ static void test_until(void **state)
 	assert_int_equal(f.script.transfers[3].timeout_ms, 1000);
 	script_answer(&f.script, 3, 200, NULL, "{}");
 	ended(c, 0);
+	end(&f);
+}
+
+/* With next to nothing left a request would only be cut: it is not sent. */
+static void test_too_late(void **state)
+{
+	struct fixture f;
+	struct change *c;
+
+	(void)state;
+	begin(&f);
+	c = new_change(&f);
+	c->until = f.script.clock.now + 2400;
+	add(&f, c, "DELETE", NULL, NULL, PATH)->effect = EFFECT_DELETED;
+	assert_int_equal(change_start(c), 0);
+	assert_false(c->steps->sent);
+	ended(c, -ETIMEDOUT);
+	/* the first of two took all of it */
+	c = new_change(&f);
+	c->until = f.script.clock.now + 5000;
+	add(&f, c, "PUT", "{}", NULL, NULL);
+	add(&f, c, "PUT", "{\"a\":1}", NULL, PATH)->follows = true;
+	assert_int_equal(change_start(c), 0);
+	f.script.clock.now += 4800;
+	script_answer(&f.script, 0, 200, NULL, "{}");
+	assert_true(c->steps[0].sent && !c->steps[1].sent);
+	ended(c, -ETIMEDOUT);
+	assert_int_equal(f.script.n, 1);
+	/* the look does not take longer than the time that is left, tried again or not */
+	c = new_change(&f);
+	c->until = f.script.clock.now + 5000;
+	add(&f, c, "DELETE", NULL, NULL, PATH)->effect = EFFECT_DELETED;
+	assert_int_equal(change_start(c), 0);
+	f.script.clock.now += 3000;
+	script_answer(&f.script, 1, 503, NULL, "");
+	f.script.clock.now += 1000;
+	script_answer(&f.script, 2, 503, NULL, "");
+	f.script.clock.now += 300;
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 4);
+	assert_int_equal(f.script.transfers[3].timeout_ms, 700);
+	script_break(&f.script, 3, -ETIMEDOUT);
+	ended(c, -EIO);
+	end(&f);
+}
+
+/* A step that cannot be sent is not told as done, nor are those after it. */
+static void test_unsendable(void **state)
+{
+	struct fixture f;
+	struct change *c;
+	cleanup_free char *long_path = malloc(10001);
+
+	(void)state;
+	begin(&f);
+	memset(long_path, 'x', 10000);
+	long_path[10000] = '\0';
+	c = new_change(&f);
+	assert_non_null(change_add(c, "PUT", long_path, "{}", NULL, NULL, &f.issue, 1));
+	add(&f, c, "PUT", "{\"a\":1}", NULL, NULL)->follows = true;
+	add(&f, c, "PUT", "{\"a\":2}", NULL, NULL);
+	assert_int_equal(change_start(c), 0);
+	script_sent(&f.script, 0, "PUT", PATH, "{\"a\":2}");
+	script_answer(&f.script, 0, 200, NULL, "{}");
+	assert_int_equal(c->steps[0].error, -ENOMEM);
+	assert_int_equal(c->steps[1].error, -ENOMEM);
+	assert_int_equal(c->steps[2].error, 0);
+	ended(c, -ENOMEM);
+	assert_null(f.issue->change);
+	/* of nothing nothing is sent, and it ends */
+	c = new_change(&f);
+	assert_int_equal(change_start(c), 0);
+	ended(c, 0);
+	assert_int_equal(f.script.n, 1);
 	end(&f);
 }
 
@@ -717,12 +797,13 @@ static void test_merge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one),	   cmocka_unit_test(test_errors),     cmocka_unit_test(test_not_shown),
-		cmocka_unit_test(test_steps),	   cmocka_unit_test(test_uncertain),  cmocka_unit_test(test_certain),
-		cmocka_unit_test(test_no_check),   cmocka_unit_test(test_deletion),   cmocka_unit_test(test_until),
-		cmocka_unit_test(test_rate_limit), cmocka_unit_test(test_no_way_out), cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_alone),	   cmocka_unit_test(test_done),	      cmocka_unit_test(test_outdates),
-		cmocka_unit_test(test_comments),   cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_one),	   cmocka_unit_test(test_errors),    cmocka_unit_test(test_not_shown),
+		cmocka_unit_test(test_steps),	   cmocka_unit_test(test_uncertain), cmocka_unit_test(test_certain),
+		cmocka_unit_test(test_no_check),   cmocka_unit_test(test_deletion),  cmocka_unit_test(test_until),
+		cmocka_unit_test(test_rate_limit), cmocka_unit_test(test_too_late),  cmocka_unit_test(test_unsendable),
+		cmocka_unit_test(test_no_way_out), cmocka_unit_test(test_busy),	     cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_done),	   cmocka_unit_test(test_outdates),  cmocka_unit_test(test_comments),
+		cmocka_unit_test(test_merge),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

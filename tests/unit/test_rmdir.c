@@ -269,6 +269,25 @@ static void test_other_names(void **state)
 	end(&f);
 }
 
+/* What is left of the five seconds when the names are known is too little to send. */
+static void test_no_time_left(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	open_issues(&f);
+	f.script.clock.now += 31000;
+	remove_by(&f, &r, "WEB-1", 0);
+	script_asked(&f.script, 3, FIVE);
+	f.script.clock.now += 4000;
+	answer(&f, 200, OPEN_ISSUE);
+	failed(&r, -ETIMEDOUT);
+	last_error_has(&f, f.issue, "not sent");
+	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
 /* Whoever asked is gone; the deletion is not. */
 static void test_interrupted(void **state)
 {
@@ -301,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_confirmed),
 		cmocka_unit_test(test_confirmed_by_the_server_alone),
 		cmocka_unit_test(test_other_names),
+		cmocka_unit_test(test_no_time_left),
 		cmocka_unit_test(test_interrupted),
 	};
 
