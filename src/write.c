@@ -84,12 +84,17 @@ static const char *nearest_control(const struct node *dir, const char *name)
 
 struct node *verb_scratch_node(struct mount *m, struct scratch *s)
 {
-	struct node *n = node_get(&m->tree, s->dir, kind_of(KIND_SCRATCH), s->name, NULL);
+	const struct kind *k = kind_of(KIND_SCRATCH);
+	struct node *n = node_get(&m->tree, s->dir, k, s->name, NULL);
 
-	if (n && n->scratch != s) {
-		scratch_unref(n->scratch);
-		n->scratch = scratch_ref(s);
+	/* of an earlier file of that name, which somebody may still have open */
+	if (n && n->scratch && n->scratch != s) {
+		node_unname(n);
+		node_unref(n, 1);
+		n = node_get(&m->tree, s->dir, k, s->name, NULL);
 	}
+	if (n && !n->scratch)
+		n->scratch = scratch_ref(s);
 	return n;
 }
 

@@ -161,13 +161,64 @@ static void test_unlinked(void **state)
 	end(&f);
 }
 
+static struct handle *made(struct fixture *f, const char *name)
+{
+	struct script_reply r;
+
+	create(f, &r, f->issue, name, O_EXCL);
+	assert_int_equal(r.form, REPLY_OPENED);
+	return r.handle; /* the kernel's count of the node stays */
+}
+
+static void put(struct fixture *f, struct handle *h, const char *text)
+{
+	struct script_reply r;
+
+	write_at(f, &r, h->node, h, str_of(text), 0);
+	wrote(&r, strlen(text));
+}
+
+/* A new file of an old name is another file for who still has the old one open. */
+static void test_same_name(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct handle *old, *new;
+
+	(void)state;
+	begin(&f);
+	old = made(&f, "status~");
+	put(&f, old, "old");
+	script_run(&f.mount, &r, verb_unlink, f.issue, "status~");
+	succeeded(&r);
+	new = made(&f, "status~");
+	assert_ptr_not_equal(new->node, old->node);
+	put(&f, new, "new one");
+	put(&f, old, "OLD");
+	assert_true(str_eqz(verb_read(old), "OLD"));
+	reads(&f, f.issue, "status~", "new one");
+	handle_free(old);
+	handle_free(new);
+	/* the same after a rename */
+	old = made(&f, "merge.tmp");
+	put(&f, old, "first");
+	rename_to(&f, &r, f.issue, "merge.tmp", "merge~");
+	succeeded(&r);
+	new = made(&f, "merge.tmp");
+	put(&f, new, "second");
+	put(&f, old, "FIRST");
+	reads(&f, f.issue, "merge~", "FIRST");
+	reads(&f, f.issue, "merge.tmp", "second");
+	handle_free(old);
+	handle_free(new);
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_unlinked),
+		cmocka_unit_test(test_names),	 cmocka_unit_test(test_bytes),	   cmocka_unit_test(test_many),
+		cmocka_unit_test(test_unlinked), cmocka_unit_test(test_same_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
