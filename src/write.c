@@ -142,6 +142,7 @@ int verb_open_write(struct op *op)
 		return -ENOMEM;
 	}
 	h->content = content;
+	h->append = op->flags & O_APPEND;
 	buf_init(&h->text, TEXT_MAX);
 	op->reply->opened(op, h, false, true);
 	return 0;
@@ -188,33 +189,37 @@ int verb_create(struct op *op)
 /* ---- write ---- */
 
 /* A piece of a text: it continues what came before, or begins anew at the start. */
-static int gather(struct handle *h, struct str piece, size_t offset)
+static int add_piece(struct handle *h, struct str piece, size_t offset)
 {
-	if (!h->dirty || offset == h->base) {
+	if (!h->dirty || (!h->append && offset == h->base)) {
 		h->text.len = 0;
 		h->base = offset;
 		/* who appends to what is there means all of it */
-		if (offset && h->node->kind->id == KIND_COMMENT) {
-			if (offset != h->content->len)
+		if ((offset || h->append) && h->node->kind->id == KIND_COMMENT) {
+			if (offset != h->content->len && !h->append)
 				return -EINVAL;
 			buf_add_str(&h->text, blob_str(h->content));
 			h->base = 0;
 		}
-	} else if (offset != h->base + h->text.len) {
+	} else if (!h->append && offset != h->base + h->text.len) {
 		return -EINVAL;
 	}
 	buf_add_str(&h->text, piece);
-	if (h->text.error) {
-		int r = h->text.error;
-
-		/* a text that is too long must not be sent in part */
-		buf_done(&h->text);
-		buf_init(&h->text, TEXT_MAX);
-		h->dirty = false;
-		return r;
-	}
 	h->dirty = true;
-	return 0;
+	return h->text.error;
+}
+
+/* After a piece that was refused nothing of the text is sent, until one begins anew. */
+static int gather(struct handle *h, struct str piece, size_t offset)
+{
+	if (h->refused && (offset || h->append))
+		return h->refused;
+	h->refused = add_piece(h, piece, offset);
+	if (h->refused) {
+		buf_done(&h->text);
+		h->dirty = false;
+	}
+	return h->refused;
 }
 
 int verb_write(struct op *op)
@@ -245,11 +250,12 @@ int verb_flush(struct op *op)
 	struct handle *h = op->handle;
 	int r = 0;
 
+	if (!op->data && h->refused)
+		return h->refused;
 	if (!op->data && h->dirty) {
 		/* whatever becomes of it, it is sent once */
 		h->dirty = false;
 		r = buf_to_blob(&h->text, &op->data);
-		buf_init(&h->text, TEXT_MAX);
 	}
 	if (!r && op->data)
 		r = control_run(op, op->node, blob_str(op->data));
@@ -262,14 +268,18 @@ int verb_flush(struct op *op)
 
 static int set_size(struct op *op)
 {
+	size_t size = (size_t)op->attr->st_size, left;
+	struct handle *h = op->handle;
 	struct node *n = op->node;
 
 	if (n->scratch)
-		return scratch_truncate(n->scratch, (size_t)op->attr->st_size);
+		return scratch_truncate(n->scratch, size);
 	if (!n->kind->control)
 		return -EACCES;
-	if (op->handle && op->handle->dirty && (size_t)op->attr->st_size <= op->handle->text.len)
-		op->handle->text.len = (size_t)op->attr->st_size;
+	if (h && h->dirty) {
+		left = size > h->base ? size - h->base : 0;
+		h->text.len = left < h->text.len ? left : h->text.len;
+	}
 	return 0;
 }
 

@@ -29,6 +29,8 @@ struct handle {
 	struct buf text;
 	size_t base; /* the file offset of its first byte */
 	bool dirty;  /* there is text that was not sent */
+	bool append; /* O_APPEND: pieces go to the end, whatever their offset */
+	int refused; /* why a piece was, and with it the text */
 };
 
 struct op_entry {

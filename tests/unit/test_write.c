@@ -336,6 +336,83 @@ static void test_gather(void **state)
 	end(&f);
 }
 
+/* What was refused in part is not sent in part. */
+static void test_no_half_text(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct node *new;
+	struct handle *h;
+	cleanup_free char *big = malloc(1 << 20);
+
+	(void)state;
+	open_issue(&f);
+	memset(big, 'x', 1 << 20);
+	new = entry(&f, entry(&f, f.issue, "comments"), "new");
+	/* a writer that goes on after EFBIG, as perl's print does */
+	h = open_as(&f, new, O_WRONLY);
+	write_at(&f, &r, new, h, (struct str){big, 1 << 20}, 0);
+	wrote(&r, 1 << 20);
+	write_at(&f, &r, new, h, STR("y"), 1 << 20);
+	failed(&r, -EFBIG);
+	write_at(&f, &r, new, h, STR("tail"), 1 << 20);
+	failed(&r, -EFBIG);
+	flush(&f, &r, h);
+	failed(&r, -EFBIG);
+	write_at(&f, &r, new, h, STR("tail"), (1 << 20) + 1);
+	failed(&r, -EFBIG);
+	/* from the start it may be tried again */
+	write_at(&f, &r, new, h, STR("small"), 0);
+	wrote(&r, 5);
+	flush(&f, &r, h);
+	sent(&f, "POST", FIVE "comments/", "{\"text\":\"small\",\"data\":{\"text\":\"small\"}}");
+	answer(&f, 201, "{\"id\":\"9\"}");
+	succeeded(&r);
+	handle_free(h);
+	/* a gap: neither what came before it nor what comes after it */
+	h = open_as(&f, new, O_WRONLY);
+	write_at(&f, &r, new, h, STR("begin"), 0);
+	wrote(&r, 5);
+	write_at(&f, &r, new, h, STR("end"), 100);
+	failed(&r, -EINVAL);
+	write_at(&f, &r, new, h, STR("end"), 5);
+	failed(&r, -EINVAL);
+	flush(&f, &r, h);
+	failed(&r, -EINVAL);
+	handle_free(h);
+	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
+/* With O_APPEND the kernel takes the offset from the file's size, which a stat in the
+ * midst sets back. */
+static void test_append(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct node *new;
+	struct handle *h;
+
+	(void)state;
+	open_issue(&f);
+	new = entry(&f, entry(&f, f.issue, "comments"), "new");
+	h = open_as(&f, new, O_WRONLY | O_APPEND);
+	write_at(&f, &r, new, h, STR("one "), 0);
+	wrote(&r, 4);
+	write_at(&f, &r, new, h, STR("two "), 4);
+	wrote(&r, 4);
+	script_run(&f.mount, &r, verb_getattr, new, NULL);
+	assert_int_equal(r.attr.st_size, 0);
+	write_at(&f, &r, new, h, STR("three"), 0);
+	wrote(&r, 5);
+	flush(&f, &r, h);
+	sent(&f, "POST", FIVE "comments/", "{\"text\":\"one two three\",\"data\":{\"text\":\"one two three\"}}");
+	answer(&f, 201, "{\"id\":\"9\"}");
+	succeeded(&r);
+	handle_free(h);
+	end(&f);
+}
+
 /* RELEASE and FORGET while a FLUSH waits. */
 static void test_released(void **state)
 {
@@ -512,6 +589,38 @@ static void test_modes(void **state)
 	end(&f);
 }
 
+/* ftruncate of what was gathered, also where it began behind the start. */
+static void test_cut(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct node *details;
+	struct handle *h;
+
+	(void)state;
+	begin_with(&f, "[" ISSUE_WITH("5", "WEB-1", ",\"status\":\"resolved\",\"statusDetails\":{}") "]");
+	details = entry(&f, f.issue, "statusDetails");
+	h = open_as(&f, details, O_WRONLY);
+	write_at(&f, &r, details, h, STR("{\"inNextRelease\":true}xyz"), 3);
+	wrote(&r, 25);
+	set(&f, &r, details, h, SET_SIZE, 0, 25);
+	assert_int_equal(r.form, REPLY_ATTR);
+	flush(&f, &r, h);
+	sent(&f, "PUT", FIVE, "{\"status\":\"resolved\",\"statusDetails\":{\"inNextRelease\":true}}");
+	answer(&f, 200,
+	       ISSUE_WITH("5", "WEB-1", ",\"status\":\"resolved\",\"statusDetails\":{\"inNextRelease\":true}"));
+	succeeded(&r);
+	handle_free(h);
+	h = open_as(&f, details, O_WRONLY);
+	write_at(&f, &r, details, h, STR("{}"), 0);
+	set(&f, &r, details, h, SET_SIZE, 0, 0);
+	flush(&f, &r, h);
+	failed(&r, -EINVAL);
+	handle_free(h);
+	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
 /* ---- the server does not know the name ---- */
 
 static void test_nearest(void **state)
@@ -548,9 +657,11 @@ int main(void)
 		cmocka_unit_test(test_waits_too_long), cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_unmounted),      cmocka_unit_test(test_older_listing),
 		cmocka_unit_test(test_release),	       cmocka_unit_test(test_gather),
-		cmocka_unit_test(test_released),       cmocka_unit_test(test_details_file),
-		cmocka_unit_test(test_big_text),       cmocka_unit_test(test_setattr),
-		cmocka_unit_test(test_modes),	       cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_released),       cmocka_unit_test(test_no_half_text),
+		cmocka_unit_test(test_append),	       cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_details_file),   cmocka_unit_test(test_big_text),
+		cmocka_unit_test(test_setattr),	       cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
