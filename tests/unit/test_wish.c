@@ -303,6 +303,10 @@ static void test_details(void **state)
 	       "{\"status\":\"ignored\",\"substatus\":\"archived_until_escalating\",\"statusDetails\":"
 	       "{\"untilEscalating\":true}}",
 	       NULL);
+	wishes(&w, "statusDetails", "{\"untilEscalating\":null,\"ignoreCount\":7}", NULL,
+	       "{\"status\":\"ignored\",\"substatus\":\"archived_until_condition_met\",\"statusDetails\":"
+	       "{\"ignoreCount\":7}}",
+	       NULL);
 	refuses(&w, "statusDetails", "{\"inRelease\":\"1\"}"); /* not resolved */
 	refuses(&w, "statusDetails", "{}");
 	tear_down(&w);
@@ -332,6 +336,11 @@ static void test_details_refused(void **state)
 		"{\"actor\":{\"id\":\"1\"}}",
 		"{\"ignoreCount\":null}",
 		"{\"ignoreCount\":1,\"bogus\":1}",
+		"{\"ignoreCount\":1.5}",
+		"{\"ignoreDuration\":0.5}",
+		"{\"ignoreCount\":1,\"inNextRelease\":true}",
+		"{\"inNextRelease\":true,\"ignoreCount\":1}",
+		"{\"inRelease\":\"1\",\"untilEscalating\":true}",
 	};
 	struct wisher w;
 
