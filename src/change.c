@@ -82,8 +82,9 @@ void change_unref(struct change *c)
 		free(c->lines[l].name);
 		free(c->lines[l].words);
 	}
-	for (size_t k = 0; k < sizeof(c->outdates) / sizeof(*c->outdates); k++)
+	for (size_t k = 0; k < c->outdates_n; k++)
 		free(c->outdates[k]);
+	free(c->outdates);
 	free(c->lines);
 	free(c->steps);
 	free(c->what);
@@ -115,6 +116,20 @@ struct change_step *change_add(struct change *c, const char *method, const char 
 	for (; step->n < n; step->n++)
 		step->issues[step->n] = item_ref(issues[step->n]);
 	return step;
+}
+
+int change_outdate(struct change *c, const char *key)
+{
+	char **outdates = reallocarray(c->outdates, c->outdates_n + 1, sizeof(*outdates));
+
+	if (!outdates)
+		return -ENOMEM;
+	c->outdates = outdates;
+	outdates[c->outdates_n] = strdup(key);
+	if (!outdates[c->outdates_n])
+		return -ENOMEM;
+	c->outdates_n++;
+	return 0;
 }
 
 const struct change_step *change_failed(const struct change *c)
@@ -161,7 +176,7 @@ static int apply_comments(struct change *c, struct change_step *step, struct str
 		r = item_set_gone(step->issues[1], ITEM_DELETED, now_ms(c));
 	else if (step->n > 1)
 		r = item_apply(step->issues[1], body, now_ms(c), &wall);
-	if (r || issue->comments == UINT64_MAX || !step->comments)
+	if (r || issue->comments == UINT64_MAX || !step->comments || (!issue->comments && step->comments < 0))
 		return r;
 	snprintf(delta, sizeof(delta), "{\"numComments\":%llu}",
 		 (unsigned long long)(issue->comments + (uint64_t)(int64_t)step->comments));
@@ -245,17 +260,13 @@ static void set_words(struct change_step *step, const char *first, const char *s
 
 static void end(struct change *c)
 {
-	const struct change_step *failed;
+	const struct change_step *failed = change_failed(c);
 
 	c->ended = true;
 	set_busy(c, NULL);
-	for (size_t k = 0; k < sizeof(c->outdates) / sizeof(*c->outdates); k++)
-		if (c->outdates[k])
-			cache_outdate(c->in->cache, c->outdates[k]);
-	if (c->report)
-		c->report(c);
-	failed = change_failed(c);
-	c->error = failed ? failed->error : 0;
+	for (size_t k = 0; k < c->outdates_n; k++)
+		cache_outdate(c->in->cache, c->outdates[k]);
+	c->error = c->report ? c->report(c) : failed ? failed->error : 0;
 	list_remove(&c->link);
 	while (!list_empty(&c->waiters)) {
 		struct waiter *w = list_first(&c->waiters, struct waiter, link);
@@ -325,7 +336,7 @@ static void on_answer(void *arg, struct api_answer *answer)
 	step->lacks_scope = answer->lacks_scope;
 	step->error = answer->error;
 	set_words(step, answer->words ? answer->words : "", "");
-	if (!step->error && step->effect == EFFECT_ROW && !answer->body->len) {
+	if (!step->error && !answer->body->len && (step->effect == EFFECT_ROW || step->effect == EFFECT_MERGED)) {
 		/* 204: of the ids of a bulk request none was there */
 		step->error = -ENOENT;
 		set_words(step, "the server found no such issue", "");

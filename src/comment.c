@@ -28,7 +28,7 @@ static int change_comment(struct op *op, struct node *n, const char *method, str
 	if (!r)
 		r = control_change_of(op, n, text);
 	if (!r)
-		r = control_outdate(op, n, LIST, 2);
+		r = control_outdate(op, n, LIST, STR(""));
 	if (r)
 		return r;
 	buf_init(&body, BUF_MAX_DEFAULT);

@@ -135,7 +135,7 @@ static void test_bad_lines(void **state)
 	answer(&f, 200, "{\"status\":\"resolved\"}");
 	failed(&r, -EINVAL);
 	last_error_is(&f,
-		      "WEB-1\tEINVAL that is not a status\nWEB-1\tEINVAL that is not a status\n"
+		      "WEB-1\tEINVAL a line is written SHORT-ID VALUE\nWEB-1\tEINVAL that is not a status\n"
 		      "?\tEINVAL a line is written SHORT-ID VALUE\n"
 		      "WEB-9\tENOENT No such file or directory\nAPP-1\tEXDEV Invalid cross-device link\nWEB-2\tok\n");
 	assert_int_equal(f.script.n, 6);
@@ -230,6 +230,85 @@ static void test_two_steps(void **state)
 	end(&f);
 }
 
+/* In a list of issues a missing value is a mistake, also where an empty one means nobody. */
+static void test_no_value(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	begin_with(&f, "[" ISSUE_WITH("5", "WEB-1", ",\"assignedTo\":{\"type\":\"user\",\"id\":\"7\"}") "]");
+	handle_free(save(&f, &r, bulk(&f, "assignedTo"), "WEB-1\n"));
+	failed(&r, -EINVAL);
+	last_error_is(&f, "WEB-1\tEINVAL a line is written SHORT-ID VALUE\n");
+	assert_int_equal(f.script.n, 3);
+	handle_free(save(&f, &r, bulk(&f, "assignedTo"), "WEB-1 none\n"));
+	sent(&f, "PUT", ISSUES "?id=5", "{\"assignedTo\":\"\"}");
+	answer(&f, 200, "{\"assignedTo\":null}");
+	succeeded(&r);
+	end(&f);
+}
+
+/* The requests are not in the order of the lines, so one issue has one value. */
+static void test_twice(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	many(&f, 2);
+	handle_free(save(&f, &r, bulk(&f, "status"),
+			 "WEB-1 resolved\nWEB-1 unresolved\nWEB-2 resolved\nweb-1 resolved\nWEB-1 ignored\n"));
+	sent(&f, "PUT", ISSUES "?id=100001&id=100002", "{\"status\":\"resolved\"}");
+	answer(&f, 200, "{\"status\":\"resolved\"}");
+	failed(&r, -EINVAL);
+	last_error_is(&f, "WEB-1\tok\nWEB-1\tEINVAL a line before this one has another value for the issue\n"
+			  "WEB-2\tok\nweb-1\tok\n"
+			  "WEB-1\tEINVAL a line before this one has another value for the issue\n");
+	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
+/* What came of each line is told, whoever still waits. */
+static void test_interrupted(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct handle *h;
+	struct op *op;
+
+	(void)state;
+	many(&f, 2);
+	h = open_as(&f, bulk(&f, "status"), O_WRONLY);
+	write_at(&f, &r, h->node, h, STR("WEB-1 resolved\nWEB-2 ignored\n"), 0);
+	op = flush(&f, &r, h);
+	op_interrupt(op);
+	op_tick(&f.mount);
+	failed(&r, -EINTR);
+	handle_free(h);
+	answer(&f, 500, "{}");
+	answer(&f, 200, "{\"status\":\"ignored\",\"substatus\":\"archived_until_escalating\"}");
+	last_error_is(&f, "WEB-1\tEIO HTTP 500: \nWEB-2\tok\n");
+	assert_int_equal(f.script.n, 5);
+	end(&f);
+}
+
+/* A scope that is missing is learnt here too. */
+static void test_scope(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	many(&f, 1);
+	f.mount.access = (struct access){0};
+	handle_free(save(&f, &r, bulk(&f, "status"), "WEB-1 resolved\n"));
+	answer(&f, 403, "{\"detail\":\"You do not have permission\"}");
+	failed(&r, -EACCES);
+	assert_false(access_may(&f.mount.access, &f.options, NEED_WRITE));
+	end(&f);
+}
+
 /* A line of an issue that another change is under way of waits for that. */
 static void test_waits(void **state)
 {
@@ -280,6 +359,10 @@ static void test_merge(void **state)
 	(void)state;
 	many(&f, 4);
 	merge = entry(&f, f.issue, "merge");
+	/* what was known of it before is not its name's any more */
+	script_run(&f.mount, &r, verb_open, entry(&f, entry(&f, f.issues, "WEB-2"), "details.json"), NULL);
+	answer(&f, 200, "{\"id\":\"100002\",\"shortId\":\"WEB-2\",\"project\":{\"slug\":\"web\"}}");
+	handle_free(r.handle);
 	handle_free(save(&f, &r, merge, " WEB-2\nweb-3  WEB-2 WEB-1\n"));
 	sent(&f, "PUT", ISSUES "?id=100001&id=100002&id=100003", "{\"merge\":1}");
 	answer(&f, 200, "{\"merge\":{\"parent\":\"100001\",\"children\":[\"100002\",\"100003\"]}}");
@@ -288,11 +371,16 @@ static void test_merge(void **state)
 	assert_true(is_listed(&f, f.issues, "WEB-1") && is_listed(&f, f.issues, "WEB-4"));
 	/* the merged-away name is a symlink to what the server has under it */
 	script_run(&f.mount, &r, verb_lookup, f.issues, "WEB-2");
-	script_asked(&f.script, 4, ISSUES "WEB-2/");
+	script_asked(&f.script, 5, ISSUES "WEB-2/");
 	answer(&f, 200, "{\"id\":\"100001\",\"shortId\":\"WEB-1\",\"project\":{\"slug\":\"web\"}}");
 	assert_int_equal(r.form, REPLY_ENTRY);
 	assert_true(S_ISLNK(r.entry.attr.st_mode));
-	assert_int_equal(f.script.n, 5);
+	assert_int_equal(f.script.n, 6);
+	/* none of them was there */
+	handle_free(save(&f, &r, merge, "WEB-4\n"));
+	answer(&f, 204, "");
+	failed(&r, -ENOENT);
+	assert_true(is_listed(&f, f.issues, "WEB-4"));
 	end(&f);
 }
 
@@ -350,7 +438,9 @@ int main(void)
 		cmocka_unit_test(test_values),	      cmocka_unit_test(test_bad_lines),
 		cmocka_unit_test(test_nothing),	      cmocka_unit_test(test_hundreds),
 		cmocka_unit_test(test_two_steps),     cmocka_unit_test(test_waits),
-		cmocka_unit_test(test_too_many),      cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_too_many),      cmocka_unit_test(test_no_value),
+		cmocka_unit_test(test_twice),	      cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_scope),	      cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_merge_refused), cmocka_unit_test(test_merge_many),
 	};
 

@@ -633,12 +633,13 @@ static void test_done(void **state)
 
 /* ---- what else it makes untrue ---- */
 
-static void on_report(struct change *c)
+static int on_report(struct change *c)
 {
 	/* before the waiters, and after the issues are free */
 	assert_true(c->ended);
 	assert_null(c->steps->issues[0]->change);
 	container_of(c->in, struct fixture, changes)->reports++;
+	return 0;
 }
 
 static struct cache_want want(const struct fixture *f, const char *key)
@@ -667,9 +668,9 @@ static void test_outdates(void **state)
 	c = new_change(&f);
 	add(&f, c, "PUT", RESOLVED, RESOLVED, NULL);
 	c->report = on_report;
-	c->outdates[0] = strdup(PATH);
-	c->outdates[1] = strdup("known/");
-	c->outdates[2] = strdup("never/asked/");
+	assert_int_equal(change_outdate(c, PATH), 0);
+	assert_int_equal(change_outdate(c, "known/"), 0);
+	assert_int_equal(change_outdate(c, "never/asked/"), 0);
 	f.script.clock.now++;
 	assert_int_equal(change_start(c), 0);
 	script_answer(&f.script, 2, 200, NULL, RESOLVED);
@@ -754,6 +755,11 @@ static void test_comments(void **state)
 	ended(c, 0);
 	assert_int_equal(note->gone, ITEM_DELETED);
 	assert_int_equal(f.issue->comments, 3);
+	f.issue->comments = 0; /* somebody else was faster */
+	c = comment(&f, "DELETE", note, NULL, -1);
+	script_answer(&f.script, 9, 204, NULL, "");
+	ended(c, 0);
+	assert_int_equal(f.issue->comments, 0);
 	item_unref(note);
 	end(&f);
 }
