@@ -309,6 +309,40 @@ static void test_scope(void **state)
 	end(&f);
 }
 
+/* What was told of the issues before is asked for anew, and an issue that nothing else
+ * knows of is not forgotten at once. */
+static void test_seen(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	many(&f, 1);
+	script_run(&f.mount, &r, verb_open, f.details, NULL);
+	answer(&f, 200, "{\"old\":1}");
+	handle_free(r.handle);
+	handle_free(save(&f, &r, bulk(&f, "status"), "WEB-1 resolved\nWEB-9 resolved\n"));
+	script_asked(&f.script, 4, ISSUES "WEB-9/");
+	answer(&f, 200, ISSUE_WITH("9", "WEB-9", UNRESOLVED));
+	sent(&f, "PUT", ISSUES "?id=100001&id=9", "{\"status\":\"resolved\"}");
+	answer(&f, 200, "{\"status\":\"resolved\"}");
+	succeeded(&r);
+	assert_int_equal(f.script.n, 6);
+	reads(&f, entry(&f, f.issues, "WEB-9"), "status", "resolved\n");
+	assert_int_equal(f.script.n, 6);
+	script_run(&f.mount, &r, verb_open, f.details, NULL);
+	script_asked(&f.script, 6, ISSUES "WEB-1/");
+	answer(&f, 200, "{\"new\":1}");
+	assert_int_equal(r.form, REPLY_OPENED);
+	handle_free(r.handle);
+	script_run(&f.mount, &r, verb_open, entry(&f, entry(&f, f.issues, "WEB-9"), "details.json"), NULL);
+	script_asked(&f.script, 7, ISSUES "WEB-9/");
+	answer(&f, 200, "{\"new\":9}");
+	assert_int_equal(r.form, REPLY_OPENED);
+	handle_free(r.handle);
+	end(&f);
+}
+
 /* A line of an issue that another change is under way of waits for that. */
 static void test_waits(void **state)
 {
@@ -434,14 +468,15 @@ static void test_merge_many(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_path),	      cmocka_unit_test(test_one_request),
-		cmocka_unit_test(test_values),	      cmocka_unit_test(test_bad_lines),
-		cmocka_unit_test(test_nothing),	      cmocka_unit_test(test_hundreds),
-		cmocka_unit_test(test_two_steps),     cmocka_unit_test(test_waits),
-		cmocka_unit_test(test_too_many),      cmocka_unit_test(test_no_value),
-		cmocka_unit_test(test_twice),	      cmocka_unit_test(test_interrupted),
-		cmocka_unit_test(test_scope),	      cmocka_unit_test(test_merge),
-		cmocka_unit_test(test_merge_refused), cmocka_unit_test(test_merge_many),
+		cmocka_unit_test(test_path),	   cmocka_unit_test(test_one_request),
+		cmocka_unit_test(test_values),	   cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_nothing),	   cmocka_unit_test(test_hundreds),
+		cmocka_unit_test(test_two_steps),  cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_too_many),   cmocka_unit_test(test_no_value),
+		cmocka_unit_test(test_twice),	   cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_scope),	   cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_merge),	   cmocka_unit_test(test_merge_refused),
+		cmocka_unit_test(test_merge_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,50 @@ static void test_apply(void **state)
 	item_store_done(&s);
 }
 
+/* A part of an issue tells nothing of how old the rest is. */
+static void test_whole(void **state)
+{
+	struct item_store s = {0};
+	struct item *i = have(&s, ROW("5", "unresolved"), 100);
+
+	(void)state;
+	assert_int_equal(item_apply(i, STR("{\"numComments\":3}"), 5000, &wall), 0);
+	assert_int_equal(i->fetched, 100);
+	assert_int_equal(item_apply(i, STR("{\"id\":\"5\",\"status\":\"resolved\"}"), 6000, &wall), 0);
+	assert_int_equal(i->fetched, 6000);
+	item_unref(i);
+	item_store_done(&s);
+}
+
+/* What we changed is remembered though nobody has it, for a while. */
+static void test_kept(void **state)
+{
+	struct item_store s = {0};
+	struct item *i = have(&s, ROW("5", "unresolved"), 100), *same;
+	char body[256];
+
+	(void)state;
+	assert_int_equal(item_apply(i, STR("{\"status\":\"resolved\"}"), 5000, &wall), 0);
+	item_unref(i);
+	same = have(&s, ROW("5", "unresolved"), 4000);
+	assert_ptr_equal(same, i);
+	is(same, ROW("5", "resolved"));
+	item_unref(same);
+	/* a thousand changes, a second apart: a few hundred are remembered */
+	for (int n = 10; n < 1010; n++) {
+		snprintf(body, sizeof(body), "{\"id\":%d,\"shortId\":\"WEB-%d\",\"project\":{\"slug\":\"web\"}}", n, n);
+		i = have(&s, body, 100);
+		assert_int_equal(item_apply(i, STR("{}"), 5000 + n * 1000, &wall), 0);
+		item_unref(i);
+		assert_non_null(item_find(&s, SCOPE, str_of(i->name)));
+	}
+	assert_true(s.by_key.used < 600);
+	assert_null(item_find(&s, SCOPE, STR("WEB-1")));
+	item_store_release(&s);
+	assert_int_equal(s.by_key.used, 0);
+	item_store_done(&s);
+}
+
 /* What was asked for before a change, or soon after it, does not undo it. */
 static void test_hold(void **state)
 {
@@ -108,7 +152,7 @@ static void test_gone(void **state)
 	(void)state;
 	assert_int_equal(item_set_gone(i, ITEM_MERGED, 200), 0);
 	assert_int_equal(item_set_gone(i, ITEM_DELETED, 300), 0); /* twice is once */
-	assert_int_equal(s.gone_n, 1);
+	assert_int_equal(s.kept_n, 1);
 	item_unref(i); /* it is remembered though nobody has it */
 	assert_ptr_equal(item_find(&s, SCOPE, STR("WEB-1")), i);
 	assert_int_equal(put(&s, ROW("5", "unresolved"), 1000000, true, &next), -ENOENT);
@@ -144,8 +188,9 @@ static void test_many_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_newer), cmocka_unit_test(test_apply),	cmocka_unit_test(test_hold),
-		cmocka_unit_test(test_gone),  cmocka_unit_test(test_many_gone),
+		cmocka_unit_test(test_newer),	  cmocka_unit_test(test_apply), cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_gone),	  cmocka_unit_test(test_whole), cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_many_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
