@@ -330,6 +330,8 @@ static void test_merge(void **state)
 	merges("{\"st\\u0061tus\":1,\"b\":2}", "{\"status\":3}", "{\"st\\u0061tus\":3,\"b\":2}");
 	merges("{\"status\":1}", "{\"st\\u0061tus\":3}", "{\"status\":3}");
 	merges("{\"a\\\"b\":1}", "{\"a\\u0022b\":2}", "{\"a\\\"b\":2}");
+	/* a name with a NUL is not the name before it */
+	merges("{\"a\":1,\"a\\u0000b\":2}", "{\"a\":3}", "{\"a\":3,\"a\\u0000b\":2}");
 	/* of two of one name both are replaced, by the first of the delta's */
 	merges("{\"a\":1,\"a\":2}", "{\"a\":3,\"a\":4}", "{\"a\":3,\"a\":3}");
 	buf_init(&b, 4096);
