@@ -17,6 +17,8 @@
 #include "sentryfs/report.h"
 #include "sentryfs/source.h"
 
+#define SUGGEST_MS 5000 /* for the members, to name the nearest */
+
 /* ---- what is told ---- */
 
 /* Whose last-error tells of a write to `n`: the issue, or for a bulk file the project. */
@@ -277,8 +279,10 @@ static int finish(struct op *op, struct node *n, struct str value)
 	if (failed && failed->status == 403 && (failed->lacks_scope || !op->mount->access.known))
 		access_refused(&op->mount->access, strcmp(failed->method, "DELETE") ? NEED_WRITE : NEED_DELETE);
 	if (failed && failed->status == 400 && n->kind->control && n->kind->control->wish == wish_assignee &&
-	    suggest(op, n, value) == -EINPROGRESS)
+	    suggest(op, n, value) == -EINPROGRESS) {
+		op_wait_little(op, SUGGEST_MS, c->error);
 		return -EINPROGRESS;
+	}
 	return c->error;
 }
 
@@ -302,7 +306,11 @@ int control_run(struct op *op, struct node *n, struct str value)
 			return control_refuse(op, n, STR("(not text)"), -EINVAL,
 					      "only UTF-8 text without NULs is taken");
 		if (!trimmed.n && n->kind->control->wish != wish_assignee && n->kind->control != &control_refresh)
-			return control_refuse(op, n, trimmed, -EINVAL, "an empty value changes nothing");
+			return control_refuse(op, n, trimmed, -EINVAL,
+					      n->kind->control == &control_comment
+						      ? "there is no text in it; to remove a comment write its number "
+							"into comments/remove"
+						      : "an empty value changes nothing");
 		r = n->kind->control->command(op, n, trimmed);
 		if (r) {
 			change_unref(steal(&op->change));

@@ -122,6 +122,14 @@ void op_lock(struct op *op)
 		op->deadline = op->start + OP_LOCKED_WAIT_MS;
 }
 
+void op_wait_little(struct op *op, unsigned ms, int error)
+{
+	if (op->late)
+		return;
+	op->late = error;
+	op->deadline = op->locked ? op->start + OP_LOCKED_WAIT_MS : now_ms(op->mount) + ms;
+}
+
 int op_wait(struct op *op, struct change *c)
 {
 	change_wait(c, &op->waiter);
@@ -143,7 +151,7 @@ static int look(struct op *op, int64_t now)
 	if (op->interrupted && process_wants_to_stop(op->tid))
 		return -EINTR;
 	if (now >= op->deadline)
-		return -ETIMEDOUT;
+		return op->late ? op->late : -ETIMEDOUT;
 	return 0;
 }
 

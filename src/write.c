@@ -169,7 +169,7 @@ int verb_create(struct op *op)
 			      next);
 	}
 	if (!access_may(&m->access, m->options, op->node->kind->needs))
-		return -EACCES;
+		return refuse(op, op->node, -EACCES, "create", op->name, "the token lacks the scope event:write", NULL);
 	r = scratch_new(&m->scratches, op->node, op->name, op->mode, &s);
 	if (r)
 		return r;

@@ -73,7 +73,8 @@ struct op {
 	struct change *change; /* shared; once it is under way */
 	pid_t tid;	       /* of the caller; 0: not to be seen from here */
 	int64_t start;	       /* ms */
-	int64_t deadline;      /* ms: ETIMEDOUT after it */
+	int64_t deadline;      /* ms: ETIMEDOUT after it, or `late` */
+	int late;	       /* -errno: the end is known, and what it still waits for may fail */
 	int64_t stale_from;    /* ms: from then on an older copy will do */
 	unsigned patience_ms;  /* how long after a sign of progress */
 	bool interrupted;      /* the kernel said so; the signal decides */
@@ -97,6 +98,9 @@ void op_end_all(struct mount *m);
 
 /* From now on it ends within OP_LOCKED_WAIT_MS of its start. */
 void op_lock(struct op *op);
+/* It waits for what is nice to have alone, `ms` at most or what is left to who holds a lock;
+ * then it ends with `error`. */
+void op_wait_little(struct op *op, unsigned ms, int error);
 /* Parks the op until the change has ended; it has no deadline but the change's own. */
 int op_wait(struct op *op, struct change *c);
 

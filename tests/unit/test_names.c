@@ -35,17 +35,27 @@ static struct node *commented(struct fixture *f)
 static void test_comment(void **state)
 {
 	struct fixture f;
-	struct script_reply r;
+	struct script_reply r, w;
 	struct node *comments, *first;
 	struct handle *h;
 
 	(void)state;
 	comments = commented(&f);
 	first = entry(&f, comments, "001-jane.md");
-	/* the same again */
+	/* the same again, while what is known of it can be believed */
 	handle_free(save(&f, &r, first, "first\n"));
 	succeeded(&r);
 	assert_int_equal(f.script.n, 4);
+	f.script.clock.now += 31000;
+	handle_free(save(&f, &r, first, "first\n"));
+	sent(&f, "PUT", FIVE "comments/91/", "{\"text\":\"first\",\"data\":{\"text\":\"first\"}}");
+	/* and not while another text is on its way */
+	handle_free(save(&f, &w, first, "first\n"));
+	waits(&w);
+	answer(&f, 200, "{\"id\":\"91\",\"data\":{\"text\":\"first\"}}");
+	succeeded(&r);
+	succeeded(&w);
+	assert_int_equal(f.script.n, 5);
 	/* a shorter one leaves no tail */
 	handle_free(save(&f, &r, first, "1st\n"));
 	sent(&f, "PUT", FIVE "comments/91/", "{\"text\":\"1st\",\"data\":{\"text\":\"1st\"}}");
@@ -64,11 +74,12 @@ static void test_comment(void **state)
 	handle_free(h);
 	handle_free(save(&f, &r, first, "\n"));
 	failed(&r, -EINVAL);
+	last_error_has(&f, f.issue, "into comments/remove");
 	/* known to be another's: nothing is sent */
 	f.mount.access.user_id = strdup("2");
 	handle_free(save(&f, &r, first, "mine"));
 	failed(&r, -EACCES);
-	assert_int_equal(f.script.n, 6);
+	assert_int_equal(f.script.n, 7);
 	end(&f);
 }
 
@@ -141,6 +152,7 @@ static void test_create(void **state)
 	f.mount.access.write = f.mount.access.remove = false;
 	create(&f, &r, f.issue, "status~", 0);
 	failed(&r, -EACCES);
+	last_error_has(&f, f.issue, "event:write");
 	f.options.read_only = true;
 	create(&f, &r, f.issue, "status~", 0);
 	failed(&r, -EROFS);
@@ -227,6 +239,40 @@ static void test_rename_of_a_moving_file(void **state)
 	answer(&f, 200, DONE_ISSUE);
 	succeeded(&r);
 	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
+/* The nearest member is looked for within the time of who holds the directory's lock. */
+static void test_slow_members(void **state)
+{
+	struct fixture f;
+	struct script_reply r, w;
+
+	(void)state;
+	open_issue(&f);
+	scratch(&f, f.issue, "tmp", STR("jnae@x.org\n"));
+	rename_to(&f, &r, f.issue, "tmp", "assignedTo");
+	sent(&f, "PUT", FIVE, "{\"assignedTo\":\"jnae@x.org\"}");
+	pass(&f, 2000);
+	answer(&f, 400, "{}");
+	script_asked(&f.script, 4, "organizations/o/members/?per_page=100");
+	waits(&r);
+	pass(&f, 2999);
+	waits(&r);
+	pass(&f, 1);
+	failed(&r, -EINVAL);
+	/* and by who holds none a few seconds more */
+	write_to(&f, &w, entry(&f, f.issue, "assignedTo"), "jane");
+	pass(&f, 20000);
+	answer(&f, 400, "{}");
+	waits(&w);
+	pass(&f, 4999);
+	waits(&w);
+	pass(&f, 1);
+	failed(&w, -EINVAL);
+	last_error_has(&f, f.issue, "HTTP 400");
+	assert_int_equal(f.script.n, 6);
+	script_answer(&f.script, 4, 200, NULL, "[]");
 	end(&f);
 }
 
@@ -320,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_rename),
 		cmocka_unit_test(test_rename_of_a_moving_file),
+		cmocka_unit_test(test_slow_members),
 		cmocka_unit_test(test_rename_refused),
 		cmocka_unit_test(test_rename_onto_comment),
 	};
