@@ -216,24 +216,6 @@ def test_a_missing_mount_point(sandbox, tmp_path):
     assert done.returncode == 2 and str(tmp_path / "none") in done.stderr
 
 
-@pytest.mark.parametrize("option,words", [("--max-issues=0", "max"), ("--timeout=x", "timeout"),
-                                          ("--url=ftp://x", "url"), ("-obogus", "bogus"), ("--umask=9", "umask")])
-def test_bad_options(option, words, tmp_path):
-    done = subprocess.run([PROGRAM, option, tmp_path], capture_output=True, text=True)
-    assert done.returncode == 2 and words in done.stderr
-
-
-def test_event_read_alone_mounts_a_project(mount, sandbox):
-    token = sandbox.new_token("event:read")
-    whole = mount(name="whole", token=token)
-    assert whole.start.returncode == 1
-    assert "sentryfs ORG/PROJECT" in whole.start.stderr and "refuses the token" not in whole.start.stderr
-    m = mount(token=token, source="acme/web")
-    assert m.start.returncode == 0, m.start.stderr
-    assert len(m.sh("ls issues").stdout.split()) > 50
-    assert m.sh("cat issues/WEB-1/events/latest.json").returncode == 0
-
-
 def test_org_and_project_as_the_source(mount):
     org = mount(source="acme")
     assert "projects" in os.listdir(org.where) and "README.md" in os.listdir(org.where)
