@@ -126,6 +126,17 @@ def test_ctrl_c_ends_a_reader_of_a_hung_server_in_100_ms(mounted, sandbox, comma
     assert statistics.median(took) < 0.1, took
 
 
+def test_a_hung_first_request_holds_up_no_other(mounted, sandbox):
+    sandbox.faults({"path": "/members/$", "hang": "before-headers"})
+    reader = reader_of(mounted.where / "acme/members.tsv")
+    sandbox.wait_for("/members/")
+    assert (mounted.where / "acme/teams.tsv").read_text()
+    assert mounted.sh(f"ls {ISSUES} | wc -l").stdout.strip() != "0"
+    assert reader.poll() is None
+    reader.send_signal(signal.SIGINT)
+    assert reader.wait(10) == -signal.SIGINT
+
+
 def test_interrupts_about_the_time_of_the_answer(mounted, sandbox):
     """Before it, with it and after it: whoever is not interrupted gets the file, and the mount goes on."""
     issues = listed(mounted, 15)
