@@ -228,8 +228,8 @@ static void on_done(void *arg, struct http_response *r)
 
 static struct http *client(void)
 {
-	struct http *h = http_new(&(struct http_options){
-		.user_agent = "sentryfs/test", .connect_timeout_s = 5, .body_max = BODY_MAX});
+	struct http *h = http_new(
+		&(struct http_options){.user_agent = "sentryfs/test", .connect_timeout_s = 5, .body_max = BODY_MAX});
 
 	assert_non_null(h);
 	return h;

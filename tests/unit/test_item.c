@@ -162,7 +162,8 @@ static void test_fields(void **state)
 	assert_int_equal(i->mtime.tv_nsec, 500000000);
 	item_unref(i);
 	/* of another type, absurd or absent: nothing is believed */
-	i = item_of(&s, &item_issue, ISSUE("\"count\":\"-1\",\"numComments\":\"some\",\"firstSeen\":7,\"lastSeen\":\"x\""));
+	i = item_of(&s, &item_issue,
+		    ISSUE("\"count\":\"-1\",\"numComments\":\"some\",\"firstSeen\":7,\"lastSeen\":\"x\""));
 	assert_int_equal(i->size, 0);
 	assert_true(i->comments == UINT64_MAX);
 	assert_int_equal(i->mtime.tv_sec, 0);
@@ -265,9 +266,12 @@ static void test_a_short_id_reused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_makes_an_item), cmocka_unit_test(test_long_names),
-		cmocka_unit_test(test_fields),		   cmocka_unit_test(test_one_place),
-		cmocka_unit_test(test_listed),		   cmocka_unit_test(test_a_short_id_reused),
+		cmocka_unit_test(test_what_makes_an_item),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_one_place),
+		cmocka_unit_test(test_listed),
+		cmocka_unit_test(test_a_short_id_reused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

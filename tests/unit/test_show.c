@@ -162,8 +162,7 @@ static void table_is(int (*show)(struct buf *, const struct source *), const cha
 		cleanup_json cJSON *tree = NULL;
 
 		assert_int_equal(json_parse(str_of(rows[i]), &tree), 0);
-		assert_int_equal(
-			item_put(&store, &item_any, "t", tree, str_of(rows[i]), 1, &wall, true, &items[i]), 0);
+		assert_int_equal(item_put(&store, &item_any, "t", tree, str_of(rows[i]), 1, &wall, true, &items[i]), 0);
 	}
 	buf_init(&b, BUF_MAX_DEFAULT);
 	assert_int_equal(show(&b, &s), 0);
@@ -181,7 +180,8 @@ static void test_tables(void **state)
 		"\"pending\":false,\"user\":{\"id\":\"1\",\"username\":\"jane\"}}",
 		"{\"id\":\"12\",\"email\":\"new@acme.example\",\"user\":null,\"pending\":true}"};
 	static const char *const teams[] = {"{\"id\":\"2\",\"slug\":\"backend\",\"name\":\"B\\ne\"}"};
-	static const char *const environments[] = {"{\"id\":\"1\",\"name\":\"production\"}", "{\"id\":\"2\",\"name\":\"\"}"};
+	static const char *const environments[] = {"{\"id\":\"1\",\"name\":\"production\"}",
+						   "{\"id\":\"2\",\"name\":\"\"}"};
 	static const char *const releases[] = {
 		"{\"version\":\"web@1.0.0\",\"dateCreated\":\"2026-01-01T00:00:00Z\",\"dateReleased\":null}"};
 
@@ -198,7 +198,7 @@ static void test_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_field),	   cmocka_unit_test(test_json),	  cmocka_unit_test(test_assigned),
+		cmocka_unit_test(test_field),	   cmocka_unit_test(test_json),	   cmocka_unit_test(test_assigned),
 		cmocka_unit_test(test_activity),   cmocka_unit_test(test_comment), cmocka_unit_test(test_tag),
 		cmocka_unit_test(test_event_link), cmocka_unit_test(test_tables),
 	};
