@@ -439,6 +439,7 @@ struct handle *handle_free(struct handle *h)
 		blob_unref(steal(&h->node->content));
 	blob_unref(h->content);
 	listing_unref(h->listing);
+	list_remove(&h->link);
 	node_unref(h->node, 1);
 	free(h);
 	return NULL;
@@ -448,8 +449,10 @@ static struct handle *handle_new(struct node *n)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
-	if (h)
+	if (h) {
 		h->node = node_ref(n);
+		list_add(&n->tree->handles, &h->link);
+	}
 	return h;
 }
 
