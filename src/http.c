@@ -150,7 +150,9 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
+	/* over TLS the handshake tells whether a connection can be shared; without it only the
+	 * first answer does, and a hung one would hold up every other request */
+	curl_easy_setopt(e, CURLOPT_PIPEWAIT, (long)str_starts(str_of(rq->url), "https:"));
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)o->connect_timeout_s);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)rq->timeout_ms);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent);
