@@ -129,7 +129,7 @@ def mutate(app, data):
         project.name = data.get("name", project.name)
         for issue in project.issues:
             issue.touch()
-        world.version += 1
+        world.changed_all()
         return {"id": project.id, "slug": project.slug}
     if op == "merge":
         into = issue_of(app, data["into"])
