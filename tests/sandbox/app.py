@@ -3,6 +3,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -103,6 +104,8 @@ class App:
 
 async def run(args):
     app = App(args)
+    gc.collect()
+    gc.freeze()     # the issues stay: looking through 100,000 of them again and again would stop the server
     server = wire.Server(app.handle, args.gzip)
     try:
         port = await server.start(args.port)
