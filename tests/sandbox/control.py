@@ -52,7 +52,7 @@ def answer(app, request, parts):
     return reply({"detail": "no such control"}, 404)
 
 
-OPTIONS = ("delay_ms", "write_lag_ms", "delete_lag_ms", "full_page", "post_filter", "slug_projects")
+OPTIONS = ("delay_ms", "write_lag_ms", "delete_lag_ms", "full_page", "post_filter", "slug_projects", "same_limit")
 
 
 def set_options(app, data):

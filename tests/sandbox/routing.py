@@ -84,11 +84,13 @@ def not_found():
 class Limits:
     """Requests of each caller by endpoint class: a count for each window, and how many run now."""
 
-    def __init__(self, enforce):
-        self.enforce, self.windows, self.running, self.form = enforce, {}, {}, 0
+    def __init__(self, args):
+        self.args, self.enforce, self.windows, self.running, self.form = args, args.rate_limits, {}, {}, 0
 
     def enter(self, caller, name, most, seconds, concurrent):
         """Returns (headers, key of what runs) or raises 429."""
+        if self.args.same_limit:
+            most, concurrent = self.args.same_limit, None
         window = int(time.time()) // seconds
         key = (caller, name)
         start, used = self.windows.get(key, (window, 0))
