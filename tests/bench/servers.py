@@ -100,7 +100,8 @@ server {{
 listen 127.0.0.1:PORT ssl http2; ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};
 gzip on; gzip_types application/json; gzip_min_length 200;
 location / {{ proxy_pass http://sandbox; proxy_http_version 1.1; proxy_set_header Connection "";
-proxy_set_header Host $http_host; proxy_buffers 64 32k; proxy_busy_buffers_size 256k; }}
+proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto https;
+ proxy_buffers 64 32k; proxy_busy_buffers_size 256k; }}
 }}""")
             self.url = f"https://localhost:{self.proxy.port}"
 

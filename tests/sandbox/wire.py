@@ -66,7 +66,8 @@ class Request:
 
     @property
     def origin(self):
-        return "http://" + self.headers.get("host", "127.0.0.1")
+        scheme = "https" if self.headers.get("x-forwarded-proto") == "https" else "http"
+        return f"{scheme}://" + self.headers.get("host", "127.0.0.1")
 
 
 class Response:
