@@ -157,6 +157,16 @@ def test_keep_alive_and_broken_requests(shared):
 
 # -- limits and size --------------------------------------------------------------------------------------------------
 
+def test_the_limit_of_a_server_of_ones_own():
+    with Sandbox("--same-limit", 999) as s:
+        for path in ("/issues/", "/issues/WEB-1/", "/issues/WEB-1/tags/"):
+            headers = s.get(s.org + path).headers
+            assert headers["X-Sentry-Rate-Limit-Limit"] == "999" and not headers["X-Sentry-Rate-Limit-ConcurrentLimit"]
+            assert int(headers["X-Sentry-Rate-Limit-Remaining"]) > 900
+        s.options(same_limit=0)
+        assert s.get(s.org + "/issues/").headers["X-Sentry-Rate-Limit-Limit"] == "10"
+
+
 def test_rate_limits():
     with Sandbox("--rate-limits") as s:
         replies = [s.get(issue_path(s, "WEB-1")) for _ in range(40)]
