@@ -164,6 +164,8 @@ def test_the_limit_of_a_server_of_ones_own():
             assert headers["X-Sentry-Rate-Limit-Limit"] == "999" and not headers["X-Sentry-Rate-Limit-ConcurrentLimit"]
             assert int(headers["X-Sentry-Rate-Limit-Remaining"]) > 900
         s.options(same_limit=0)
+        assert s.get(s.org + "/issues/").headers["X-Sentry-Rate-Limit-Limit"] == "999", "nothing is enforced"
+        s.options(rate_limits=True)
         assert s.get(s.org + "/issues/").headers["X-Sentry-Rate-Limit-Limit"] == "10"
 
 
