@@ -87,6 +87,21 @@ def test_spoilt_bodies(server):
     assert reply.headers["X-Sentry-Rate-Limit-Reset"] is None
 
 
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("fault", [{"drop": True}, {"hang": "before-headers"}])
+def test_no_answer_with_and_without_the_change(server, fault, keep):
+    server.faults({"method": "DELETE", **fault, "keep": keep})
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as s:
+        s.sendall(f"DELETE {'/api/0' + issue_path(server, 'WEB-1')} HTTP/1.1\r\nHost: x\r\n"
+                  f"Authorization: Bearer {server.token}\r\n\r\n".encode())
+        if "hang" in fault:
+            eventually(lambda: server.control("GET", "faults")["hanging"] == 1)
+            server.faults()
+        assert s.recv(1) == b""
+    assert server.get(issue_path(server, "WEB-1")).status == (404 if keep else 200)
+
+
 @pytest.mark.parametrize("where", ["before-headers", "after-headers", "mid-body"])
 def test_hang(server, where):
     server.faults({"path": "/organizations/$", "hang": where})

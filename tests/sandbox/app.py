@@ -76,7 +76,8 @@ class App:
         request.entry = {
             "method": request.method, "path": request.path, "query": request.raw_query, "status": None,
             "body": request.body.decode("utf-8", "replace") if request.body else None, "t": time.time(),
-            "user_agent": request.headers.get("user-agent"), "headers": sorted(request.headers)}
+            "user_agent": request.headers.get("user-agent"), "headers": sorted(request.headers),
+            "token": request.headers.get("authorization", "")[-8:]}
         if len(self.log) < LOG_MAX:
             self.log.append(request.entry)
         rule = self.plan.find(request)

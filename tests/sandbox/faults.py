@@ -16,7 +16,7 @@ import time
 MATCH = {"method", "path", "query", "after", "times", "probability", "seed", "note"}
 ACTIONS = {"delay_ms", "status", "body", "json", "content_type", "headers", "drop_headers", "hang", "reset", "cut",
            "garbage", "truncate", "deep", "huge", "bomb", "drip", "location", "rate_limit", "empty", "text_html",
-           "body_file", "keep"}
+           "body_file", "keep", "drop"}
 HANGS = ("before-headers", "after-headers", "mid-body")
 RATE_FORMS = ("object", "string", "concurrency", "retry-after", "no-reset")
 
@@ -106,7 +106,7 @@ class Plan:
 def wants_route(rule):
     """Whether the rule needs the true answer (so the route runs and its side effects happen)."""
     return not any(k in rule.spec for k in ("status", "json", "body", "body_file", "deep", "huge", "bomb", "rate_limit",
-                                           "location", "garbage")) and rule.spec.get("hang") != "before-headers"
+                                           "location", "garbage", "drop")) and rule.spec.get("hang") != "before-headers"
 
 
 def rate_limited(response, form):
@@ -192,7 +192,7 @@ def reset(writer):
 def takeover(plan, rule):
     """The coroutine that writes the answer where the fault is in the bytes; None where it is not."""
     spec = rule.spec
-    if not any(k in spec for k in ("hang", "reset", "cut", "drip", "huge")):
+    if not any(k in spec for k in ("hang", "reset", "cut", "drip", "huge", "drop")):
         return None
 
     def part(value, body):
@@ -200,6 +200,8 @@ def takeover(plan, rule):
 
     async def run(request, response, reader, writer):
         body = response.body
+        if "drop" in spec:
+            return False
         if spec.get("hang") == "before-headers":
             await plan.hang(reader)
             return False
