@@ -85,11 +85,15 @@ class App:
             return await self.answer(request)
         if "delay_ms" in rule.spec:
             await asyncio.sleep(rule.spec["delay_ms"] / 1000)
+        if "strip" in rule.spec:
+            faults.strip(rule, request)
         if faults.wants_route(rule) or rule.spec.get("keep"):
             response = await self.answer(request)
         else:
             response = Response(200, b"")
         faults.spoil(rule, response)
+        if "late_ms" in rule.spec:
+            await asyncio.sleep(rule.spec["late_ms"] / 1000)
         response.takeover = faults.takeover(self.plan, rule)
         return response
 
