@@ -102,7 +102,7 @@ def test_a_flavour_whose_second_request_fails_says_where_the_issue_is_now(issue,
     assert attempt(issue / "status", "ignored for 1h") == ("write", "EIO")
     assert issue.server()["status"] == "unresolved"
     assert issue.read("status") == "unresolved\n"
-    assert "unresolved" in issue.error() and "500" in issue.error()
+    assert "500" in issue.error() and "the request before it was done" in issue.error()
 
 
 # ---- the other controls ----
@@ -166,7 +166,7 @@ def test_the_server_says_why_an_assignee_will_not_do(issue, sandbox, value, word
 def test_a_team_that_is_not_there(issue, sandbox):
     for value in ("team:backnd", "#backnd"):
         assert attempt(issue / "assignedTo", value) == ("write", "EINVAL")
-        assert "backend" in issue.error()
+        assert "no team" in issue.error() and "teams.tsv" in issue.error()
     assert sent(sandbox) == []
 
 
@@ -311,13 +311,14 @@ def test_tee_on_three_issues_is_three_puts(shared, web, sandbox):
                                     "python3 -c 'f = open(\"{f}\", \"w\"); f.write(\"bogus\\n\"); f.close()'"])
 def test_bogus_fails_in_bash_dash_and_python(issue, sandbox, writer):
     done = issue.mount.sh(writer.format(f=issue / "status"))
-    assert done.returncode != 0 and "Invalid argument" in done.stderr
+    assert done.returncode != 0
+    assert ("I/O error" if writer.startswith("dash") else "Invalid argument") in done.stderr, "dash has words of its own"
     assert asked(sandbox) == []
     assert all(word in issue.error() for word in ERROR_WORDS)
 
 
 MISTYPED = {"assignee": "assignedTo", "state": "status", "Status": "status", "assigned_to": "assignedTo",
-            "statuss": "status", "Priority": "priority", "hasseen": "hasSeen", "comment": "comments", "new": "comments"}
+            "statuss": "status", "Priority": "priority", "hasseen": "hasSeen"}
 
 
 @pytest.mark.parametrize("shell", ["bash", "dash"])

@@ -137,7 +137,7 @@ def test_writers_of_many_issues_do_not_wait_for_each_other(shared, web, sandbox)
 
 def test_a_write_is_not_undone_by_a_listing_that_began_before_it(mount, shared, sandbox):
     shared.fresh()
-    m = mount()
+    m = mount("--max-issues=200")
     one = Issue(m, sandbox, next(shared.supply))
     other = Issue(m, sandbox, next(shared.supply))
     assert one.read("status") == "unresolved\n"

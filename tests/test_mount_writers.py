@@ -48,6 +48,8 @@ WRITERS = (*SHELL, "vim", "nano")
 # How a failure shows: in the exit status, or where the writer itself gives 0:
 ON_SCREEN = {"nano"}                 # it stays, and shows the error in its bottom line
 NOWHERE = {"python unclosed"}        # CPython drops the error of a file that it closes by itself
+SILENT = {"vim ex mode"}             # -es is to be silent: the exit status alone tells
+TWICE = {"python", "python unclosed"}    # CPython writes what a failed flush left once more when it closes
 BUILTINS = {"bash echo", "bash printf", "dash echo"}     # see an error of write(2), never one of close(2)
 
 
@@ -144,8 +146,8 @@ def test_every_writer_on_every_answer(columns, sandbox, outcome, writer):
     if outcome == "bad value":
         assert got.requests == []
     else:
-        assert got.requests == [put(got.issue, status="resolved")] + [
-            ("GET", f"issues/{got.issue.name}/", None)] * wanted.gets, "one request, nothing half-written"
+        once = [put(got.issue, status="resolved")] + [("GET", f"issues/{got.issue.name}/", None)] * wanted.gets
+        assert got.requests == once * (2 if fails and writer in TWICE else 1), "one a write, nothing half-written"
     truth = "unresolved" if fails else "resolved"
     assert (got.server, got.cat) == (truth, truth + "\n")
     if not fails:
@@ -158,11 +160,11 @@ def test_every_writer_on_every_answer(columns, sandbox, outcome, writer):
     elif wanted.fault.get("status"):
         assert str(wanted.fault["status"]) in got.error and "the server's own words" in got.error
     else:
-        assert "not taken" in got.error
+        assert "not done" in got.error
     if writer in ON_SCREEN:
         assert got.shown.startswith("Error writing"), got.shown
     elif writer not in NOWHERE:
-        assert got.status != 0 and got.shown, "never a silent failure"
+        assert got.status != 0 and (got.shown or writer in SILENT), "never a silent failure"
 
 
 def test_no_other_request_was_made(columns, sandbox):
@@ -212,7 +214,7 @@ def test_an_editor_on_a_comment(issue, sandbox, tmp_path, editor):
 @pytest.mark.parametrize("editor", EDITORS)
 def test_an_editor_on_status_details(issue, sandbox, tmp_path, editor):
     assert issue.mount.sh(f"echo resolved > {issue.path}/status").returncode == 0
-    assert len(issue.read("statusDetails").splitlines()) > 3
+    assert "actor" in issue.read("statusDetails")
     sandbox.forget()
     status, shown = run(editor, issue / "statusDetails", '{"inRelease": "web@1.1.0"}', tmp_path)
     assert status == 0, shown
@@ -263,7 +265,7 @@ PIECES = {
 @pytest.mark.parametrize("writer", PIECES)
 def test_a_long_text_is_one_request(issue, sandbox, tmp_path, writer, size):
     line = "a \"long\" line \\ with 中文 and a tab\there, number "
-    text = "\n".join(f"{line}{n}" for n in range(size // len(line.encode())))
+    text = "".join(f"{line}{n}\n" for n in range(size // 70))
     text += "." * (size - len(text.encode()))
     (tmp_path / "source").write_text(text)
     env = {**os.environ, "F": str(issue / "comments/new"), "S": str(tmp_path / "source"), "LANG": "C.UTF-8"}

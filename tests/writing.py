@@ -140,7 +140,7 @@ class Shared:
 def listed(mount, sandbox):
     """The mount has listed the issues, and knows what its token may do."""
     names = os.listdir(mount.where / ISSUES)
-    wait_until(lambda: any(r["path"] == "/api/0/" and r["status"] for r in sandbox.requests()), "GET /api/0/")
+    wait_until(lambda: any(r["path"] == "/api/0/" and r["status"] for r in sandbox.requests()), "GET /api/0/", 5)
     return names
 
 
