@@ -331,38 +331,43 @@ int verb_unlink(struct op *op)
 	return 0;
 }
 
-static int rename_onto(struct op *op, struct scratch *s)
+/* The file that is renamed onto, into op->onto. Found once: its change makes the listing of
+ * the comments untrue. */
+static int find_onto(struct op *op, const struct kind *k)
 {
-	struct mount *m = op->mount;
-	const struct kind *k = kind_lookup(op->to, false, op->to_name);
-	struct node *n;
+	cleanup_ask struct ask a = {0};
+	struct str name = str_of(op->to_name);
+	struct item *comment = NULL;
+	struct resource *res;
 	int r;
 
-	if (op->to->kind->id == KIND_COMMENTS && !k) {
-		cleanup_ask struct ask a = {0};
-		struct resource *res;
-		struct item *comment = NULL;
-		struct str name = str_of(op->to_name);
-
-		r = ask_listing(m, op->to, &a);
-		a.want.peek = a.want.stale_ok = true;
-		if (!r && !op_need(op, &a.want, &res) && name.n > 3)
+	if (!k) {
+		r = ask_listing(op->mount, op->to, &a);
+		if (!r)
+			r = op_need(op, &a.want, &res);
+		if (r)
+			return r;
+		k = kind_of(KIND_COMMENT);
+		if (name.n > 3 && !strcmp(op->to_name + name.n - 3, ".md"))
 			comment = map_get(&res->listing->by_name, (struct str){name.s, name.n - 3});
 		if (!comment)
 			return -EPERM;
-		n = node_get(&m->tree, op->to, kind_of(KIND_COMMENT), op->to_name, comment);
-	} else {
-		n = node_get(&m->tree, op->to, k, op->to_name, NULL);
 	}
-	if (!n)
-		return -ENOMEM;
-	r = may_write(op, n);
+	op->onto = node_get(&op->mount->tree, op->to, k, op->to_name, comment);
+	return op->onto ? 0 : -ENOMEM;
+}
+
+static int rename_onto(struct op *op, struct scratch *s, const struct kind *k)
+{
+	int r = op->onto ? 0 : find_onto(op, k);
+
 	if (!r)
-		r = !str_trim(buf_str(&s->data)).n
-			    ? control_refuse(op, n, STR(""), -EINVAL, "an empty save changes nothing")
-			    : control_run(op, n, buf_str(&s->data));
-	node_unref(n, 1);
-	return r;
+		r = may_write(op, op->onto);
+	if (r)
+		return r;
+	return !str_trim(buf_str(&s->data)).n
+		       ? control_refuse(op, op->onto, STR(""), -EINVAL, "an empty save changes nothing")
+		       : control_run(op, op->onto, buf_str(&s->data));
 }
 
 int verb_rename(struct op *op)
@@ -386,7 +391,7 @@ int verb_rename(struct op *op)
 		return -EEXIST;
 	op_lock(op);
 	if (k || (!other && !scratch_may_be(op->to, op->to_name, false))) {
-		r = k || op->to->kind->id == KIND_COMMENTS ? rename_onto(op, s) : -EPERM;
+		r = k || op->to->kind->id == KIND_COMMENTS ? rename_onto(op, s, k) : -EPERM;
 		if (r)
 			return r == -EPERM ? refuse(op, op->node, r, "rename to", op->to_name, "there is no such file",
 						    NULL)
