@@ -7,7 +7,7 @@ import time
 
 import pytest
 from conftest import wait_until
-from writing import Issue, asked, attempt, issue, listed, put, rotated, sandbox, sent, shared, web  # noqa: F401
+from writing import Issue, asked, attempt, in_threads, issue, listed, put, rotated, sandbox, sent, shared, web  # noqa: F401
 
 ANSWERS = [(400, "EINVAL"), (422, "EINVAL"), (401, "EACCES"), (403, "EACCES"), (404, "ENOENT"), (409, "EBUSY"),
            (410, "ENOTSUP"), (413, "EFBIG"), (429, "EAGAIN"), (500, "EIO"), (302, "EIO")]
@@ -66,6 +66,21 @@ def test_a_429_is_waited_out(issue, sandbox):
     assert attempt(issue / "status", "resolved") is None
     assert time.monotonic() - begin >= 0.9
     assert asked(sandbox) == [put(issue, status="resolved")] * 2 and issue.read("status") == "resolved\n"
+
+
+def test_a_long_429_ends_with_the_first_success(mount, shared, sandbox):
+    """Until then one at a time tries; afterwards ten writers do not wait for each other again."""
+    shared.fresh()
+    m = mount("--timeout=5")
+    listed(m, sandbox)
+    first, *ten = [Issue(m, sandbox, next(shared.supply)) for _ in range(11)]
+    sandbox.faults({"method": "PUT", "path": first.route, "status": 429, "headers": {"Retry-After": "3000"}})
+    assert attempt(first / "status", "resolved") == ("write", "EAGAIN")
+    sandbox.faults({"method": "PUT", "delay_ms": 600})
+    assert attempt(first / "status", "resolved") is None
+    begin = time.monotonic()
+    assert in_threads(*[lambda i=i: attempt(i / "status", "resolved") for i in ten]) == [None] * 10
+    assert time.monotonic() - begin < 3
 
 
 def test_success_only_when_the_answer_shows_it(issue, sandbox):

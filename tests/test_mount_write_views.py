@@ -8,7 +8,7 @@ import threading
 import time
 
 from conftest import wait_until
-from writing import ISSUES, Issue, asked, attempt, issue, put, rotated, sandbox, sent, shared, web  # noqa: F401
+from writing import ISSUES, Issue, asked, attempt, in_threads, issue, put, rotated, sandbox, sent, shared, web  # noqa: F401
 
 def names(mount):
     return os.listdir(mount.where / ISSUES)
@@ -93,19 +93,6 @@ def test_mtime_of_a_flipped_flag(issue):
 
 # ---- at the same time ----
 
-def in_threads(*calls):
-    found = [None] * len(calls)
-
-    def run(n, call):
-        found[n] = call()
-    threads = [threading.Thread(target=run, args=c) for c in enumerate(calls)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join(60)
-    return found
-
-
 def test_two_writers_of_one_issue_come_one_after_the_other(issue, sandbox):
     sandbox.faults({"method": "PUT", "path": issue.route, "delay_ms": 300})
     value = rotated(["low", "high"], issue.read("priority").strip())[0]
@@ -135,11 +122,17 @@ def test_writers_of_many_issues_do_not_wait_for_each_other(shared, web, sandbox)
     assert sorted(map(repr, asked(sandbox))) == sorted(repr(put(i, status="resolved")) for i in ten)
 
 
+def newest(sandbox, *issues):
+    """They are in the first page of a listing."""
+    for one in issues:
+        sandbox.control("POST", "mutate", {"op": "new_event", "issue": one.name})
+    return issues
+
+
 def test_a_write_is_not_undone_by_a_listing_that_began_before_it(mount, shared, sandbox):
     shared.fresh()
     m = mount("--max-issues=200")
-    one = Issue(m, sandbox, next(shared.supply))
-    other = Issue(m, sandbox, next(shared.supply))
+    one, other = newest(sandbox, *(Issue(m, sandbox, next(shared.supply)) for _ in range(2)))
     assert one.read("status") == "unresolved\n"
     sandbox.faults({"method": "GET", "path": "/organizations/acme/issues/$", "late_ms": 800})
     sandbox.forget()
@@ -175,7 +168,7 @@ def test_a_write_is_not_undone_by_details_that_were_asked_for_before_it(issue, s
 def test_a_server_whose_reads_lag_behind_its_writes(mount, shared, sandbox):
     shared.fresh()
     m = mount()
-    one = Issue(m, sandbox, next(shared.supply))
+    one, = newest(sandbox, Issue(m, sandbox, next(shared.supply)))
     assert one.read("status") == "unresolved\n", "by name: nothing is listed yet"
     sandbox.control("POST", "options", {"write_lag_ms": 60000})
     try:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import threading
 import time
 
 import pytest
@@ -149,6 +150,19 @@ def rotated(values, present):
     values = list(values)
     start = next(i for i, v in enumerate(values) if v != present)
     return list(itertools.islice(itertools.cycle(values), start, start + len(values)))
+
+
+def in_threads(*calls):
+    found = [None] * len(calls)
+
+    def run(n, call):
+        found[n] = call()
+    threads = [threading.Thread(target=run, args=c) for c in enumerate(calls)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    return found
 
 
 # ---- fixtures: a module that imports them has its own server and mount ----
