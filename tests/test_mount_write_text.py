@@ -161,6 +161,39 @@ def test_more_than_a_mebibyte(issue, sandbox):
     assert attempt(issue / "comments/new", "y" * (1 << 20)) is None and len(texts(issue)[0]) == 1 << 20
 
 
+@pytest.mark.parametrize("offset", [1, 10, 4096])
+def test_a_piece_out_of_its_place_spoils_the_text(issue, sandbox, offset):
+    fd = os.open(issue / "comments/new", os.O_WRONLY)
+    os.write(fd, b"abc")
+    assert error_of(os.pwrite, fd, b"xyz", offset) == "EINVAL"
+    assert error_of(os.write, fd, b"def") == "EINVAL"
+    assert error_of(os.close, os.dup(fd)) == "EINVAL" and "one after another" in issue.error()
+    assert sent(sandbox) == []
+    os.pwrite(fd, b"begun anew", 0)
+    os.close(fd)
+    assert sent(sandbox) == [post(issue, "begun anew")] and issue.error() == ""
+
+
+def test_a_writer_that_tries_again_what_was_too_much(issue, sandbox):
+    """CPython writes what a failed flush left once more when it closes."""
+    done = issue.mount.sh(f"python3 -c 'with open(\"{issue.path}/comments/new\", \"w\") as f:\n"
+                          "    for n in range(400000): f.write(f\"{n:06}\")'")
+    assert done.returncode != 0 and "File too large" in done.stderr
+    assert sent(sandbox) == [] and "1 MiB" in issue.error()
+
+
+def test_processes_that_share_a_handle(issue, sandbox):
+    """Each ends with a FLUSH: of a new comment that is one each, of a comment it goes on."""
+    where = issue / "comments"
+    assert issue.mount.sh(f"{{ /bin/echo a; /bin/echo b; }} > {where}/new").returncode == 0
+    assert issue.mount.sh(f"{{ echo c; echo d; }} > {where}/new").returncode == 0, "builtins are one process"
+    assert sent(sandbox) == [post(issue, "a"), post(issue, "b"), post(issue, "c\nd")]
+    assert issue.mount.sh(f"ls {where}; {{ /bin/echo e; printf f; /bin/echo g; }} > {where}/001-jane.md").returncode == 0
+    assert (where / "001-jane.md").read_text() == "e\nfg\n" and texts(issue)[0] == "e\nfg"
+    assert issue.mount.sh(f"{{ /bin/echo h; /bin/echo i; }} >> {where}/001-jane.md").returncode == 0
+    assert texts(issue) == ["e\nfg\nh\ni", "b", "c\nd"]
+
+
 def test_ones_own_comment_is_edited(issue, sandbox):
     assert attempt(issue / "comments/new", "a rather long first text") is None
     path, note = issue / "comments/001-jane.md", None

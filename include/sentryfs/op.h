@@ -29,6 +29,7 @@ struct handle {
 	struct buf text;
 	size_t base; /* the file offset of its first byte */
 	bool dirty;  /* there is text that was not sent */
+	int refused; /* why a piece was not taken, until the text begins anew */
 };
 
 struct op_entry {
