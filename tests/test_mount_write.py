@@ -312,7 +312,7 @@ def test_tee_on_three_issues_is_three_puts(shared, web, sandbox):
 def test_bogus_fails_in_bash_dash_and_python(issue, sandbox, writer):
     done = issue.mount.sh(writer.format(f=issue / "status"))
     assert done.returncode != 0
-    assert ("I/O error" if writer.startswith("dash") else "Invalid argument") in done.stderr, "dash has words of its own"
+    assert ("I/O error" if writer.startswith("dash") else "Invalid argument") in done.stderr    # dash has own words
     assert asked(sandbox) == []
     assert all(word in issue.error() for word in ERROR_WORDS)
 

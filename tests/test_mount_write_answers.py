@@ -7,7 +7,8 @@ import time
 
 import pytest
 from conftest import wait_until
-from writing import Issue, asked, attempt, in_threads, issue, listed, put, rotated, sandbox, sent, shared, web  # noqa: F401
+from writing import (Issue, asked, attempt, in_threads, issue, listed, put, rotated, sandbox, sent,  # noqa: F401
+                     shared, web)
 
 ANSWERS = [(400, "EINVAL"), (422, "EINVAL"), (401, "EACCES"), (403, "EACCES"), (404, "ENOENT"), (409, "EBUSY"),
            (410, "ENOTSUP"), (413, "EFBIG"), (429, "EAGAIN"), (500, "EIO"), (302, "EIO")]

@@ -188,7 +188,8 @@ def test_processes_that_share_a_handle(issue, sandbox):
     assert issue.mount.sh(f"{{ /bin/echo a; /bin/echo b; }} > {where}/new").returncode == 0
     assert issue.mount.sh(f"{{ echo c; echo d; }} > {where}/new").returncode == 0, "builtins are one process"
     assert sent(sandbox) == [post(issue, "a"), post(issue, "b"), post(issue, "c\nd")]
-    assert issue.mount.sh(f"ls {where}; {{ /bin/echo e; printf f; /bin/echo g; }} > {where}/001-jane.md").returncode == 0
+    done = issue.mount.sh(f"ls {where}; {{ /bin/echo e; printf f; /bin/echo g; }} > {where}/001-jane.md")
+    assert done.returncode == 0, done.stderr
     assert (where / "001-jane.md").read_text() == "e\nfg\n" and texts(issue)[0] == "e\nfg"
     assert issue.mount.sh(f"{{ /bin/echo h; /bin/echo i; }} >> {where}/001-jane.md").returncode == 0
     assert texts(issue) == ["e\nfg\nh\ni", "b", "c\nd"]

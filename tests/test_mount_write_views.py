@@ -8,7 +8,8 @@ import threading
 import time
 
 from conftest import wait_until
-from writing import ISSUES, Issue, asked, attempt, in_threads, issue, put, rotated, sandbox, sent, shared, web  # noqa: F401
+from writing import (ISSUES, Issue, asked, attempt, in_threads, issue, put, rotated, sandbox, sent,  # noqa: F401
+                     shared, web)
 
 def names(mount):
     return os.listdir(mount.where / ISSUES)

@@ -7,9 +7,10 @@ import os
 import subprocess
 
 import pytest
-from conftest import wait_until
+from conftest import Mount, wait_until
 from terminal import Terminal
-from writing import (ERROR_WORDS, asked, attempt, issue, put, sandbox, sent, shared, web)  # noqa: F401
+from writing import (ERROR_WORDS, Issue, asked, attempt, issue, listed, put, sandbox, sent, shared,  # noqa: F401
+                     web)
 
 PYTHON = "/usr/bin/python3 -c '{}'"
 ATOMIC = """import os, tempfile
@@ -178,6 +179,50 @@ def test_no_other_request_was_made(columns, sandbox):
     assert not [r for r in sent(sandbox) if "?" in r[1] or r[0] != "PUT"]
 
 
+# ---- writers with ways of their own: all of it, or nothing and a failure that is seen ----
+
+OTHERS = {
+    "rsync": ("rsync \"$S\" \"$F\"", True), "rsync -a": ("rsync -a \"$S\" \"$F\"", True),
+    "rsync --inplace": ("rsync --inplace \"$S\" \"$F\"", True), "cp -a": ("cp -a \"$S\" \"$F\"", True),
+    "cp -f": ("cp -f \"$S\" \"$F\"", True),
+    "sed -i --follow-symlinks": ("sed -i --follow-symlinks s/un// \"$F\"", True),
+    "awk": ("awk '{print > ENVIRON[\"F\"]}' \"$S\"", True), "jq": ("jq -rn '\"resolved\"' > \"$F\"", True),
+    "dd conv=notrunc": ("dd if=\"$S\" of=\"$F\" conv=notrunc status=none", True),
+    ">|": ("echo resolved >| \"$F\"", True),
+    "<>": ("echo resolved 1<> \"$F\"", True), ">>": ("echo resolved >> \"$F\"", True),
+    "git apply": ("cd \"${F%/*}\" && printf '%s\\n' '--- a/status' '+++ b/status' '@@ -1 +1 @@' -unresolved +resolved "
+                  "| git apply --unsafe-paths", True),
+    "vim, backup": ("vim.tiny -u NONE -es -c 'set backup backupdir=.' -c '%s/.*/resolved/' -c wq \"$F\"", True),
+    "vim, backupcopy=no": ("vim.tiny -u NONE -es -c 'set backupcopy=no' -c '%s/.*/resolved/' -c wq \"$F\"", True),
+    "mv": ("mv \"$S\" \"$F\"", False), "install": ("install -m 644 \"$S\" \"$F\"", False),
+    "ln -sf": ("ln -sf \"$S\" \"$F\"", False), "cp -b": ("cp -b \"$S\" \"$F\"", False),
+    "cp --remove-destination": ("cp --remove-destination \"$S\" \"$F\"", False),
+    "sed -i.bak": ("sed -i.bak s/un// \"$F\"", False), "perl -i.bak": ("perl -i.bak -pe s/un// \"$F\"", False),
+    "noclobber": ("set -C; echo resolved > \"$F\"", False),
+    "dd bs=1": ("dd if=\"$S\" of=\"$F\" bs=1 status=none", False),
+    "two lines": ("cat \"$S\" \"$S\" | cat > \"$F\"", False), "sponge -a": ("sponge -a \"$F\" < \"$S\"", False),
+    "mmap": ("/usr/bin/python3 -c 'import mmap, os\nf = os.open(os.environ[\"F\"], os.O_RDWR)\n"
+             "m = mmap.mmap(f, 11)\nm[:9] = b\"resolved\\n\"\nm.flush()'", False),
+    "fallocate": ("fallocate -l 9 \"$F\"", False),
+    "rename twice": ("cd \"${F%/*}\"; mv status status~ && mv \"$S\" status", False),
+}
+
+
+@pytest.mark.parametrize("writer", OTHERS)
+def test_all_or_nothing(issue, sandbox, tmp_path, writer):
+    command, works = OTHERS[writer]
+    before = sorted(os.listdir(issue.path))
+    (tmp_path / "source").write_text("resolved\n")
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "F": str(issue / "status"), "S": str(tmp_path / "source")}
+    done = subprocess.run(["bash", "-c", command], env=env, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert (done.returncode == 0) == works, done.stderr
+    assert sent(sandbox) == ([put(issue, status="resolved")] if works else [])
+    assert issue.read("status") == ("resolved\n" if works else "unresolved\n")
+    assert sorted(os.listdir(issue.path)) == before
+    if not works:
+        assert done.stderr and (tmp_path / "source").exists(), "the user's own file stays"
+
+
 # ---- text that is sent at the close ----
 
 GATHERED = [w for w in SHELL if w not in EDITORS]
@@ -214,6 +259,17 @@ def test_an_editor_on_a_comment(issue, sandbox, tmp_path, editor):
     assert sorted(os.listdir(issue / "comments")) == ["001-jane.md", "new", "remove"], "no scratch file is left"
 
 
+@pytest.mark.parametrize("editor", ["sed -i", "rename", "vim"])
+def test_an_editor_on_a_comment_after_another_was_made(issue, sandbox, tmp_path, editor):
+    assert attempt(issue / "comments/new", "the first") is None
+    assert "001-jane.md" in os.listdir(issue / "comments")
+    assert attempt(issue / "comments/new", "the second") is None, "what was listed is not true any more"
+    status, shown = run(editor, issue / "comments/001-jane.md", "a better text", tmp_path)
+    assert status == 0, shown
+    assert [(m, b["text"]) for m, _, b in sent(sandbox)][2:] == [("PUT", "a better text")]
+    assert issue.read("comments/001-jane.md") == "a better text\n" and issue.read("comments/002-jane.md") == "the second\n"
+
+
 @pytest.mark.parametrize("editor", EDITORS)
 def test_an_editor_on_status_details(issue, sandbox, tmp_path, editor):
     assert issue.mount.sh(f"echo resolved > {issue.path}/status").returncode == 0
@@ -248,6 +304,53 @@ def test_a_killed_editor_sends_nothing(issue, sandbox, tmp_path):
     assert sent(sandbox) == [] and issue.read("status") == "unresolved\n"
     os.unlink(issue / ".status.swp")
     assert sent(sandbox) == []
+
+
+# ---- as an ordinary user ----
+
+@pytest.fixture(scope="module")
+def nobody(sandbox, tmp_path_factory):
+    """A mount of root's that belongs to another user; the kernel checks the modes."""
+    home = tmp_path_factory.mktemp("nobody")
+    m = Mount(sandbox, home / "sentry", "-o", "allow_other,default_permissions,uid=65534,gid=65534")
+    assert m.start.returncode == 0, m.start.stderr
+    listed(m, sandbox)
+    for path in (home, *home.parents):
+        if path.stat().st_uid == os.getuid() and str(path).startswith("/tmp/"):
+            path.chmod(path.stat().st_mode | 0o055)
+    yield m
+    m.unmount()
+
+
+@pytest.mark.parametrize("writer", [w for w in SHELL if w not in ("node", "python unclosed")])
+def test_every_writer_as_an_ordinary_user(nobody, shared, sandbox, tmp_path_factory, writer):
+    home = tmp_path_factory.mktemp("home")
+    os.chown(home, 65534, 65534)
+    for path in (home, *home.parents):
+        if path.stat().st_uid == os.getuid() and str(path).startswith("/tmp/"):
+            path.chmod(path.stat().st_mode | 0o055)
+    one = Issue(nobody, sandbox, next(shared.supply))
+    sandbox.forget()
+    (home / "source").write_text("resolved\n")
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), "F": str(one / "status"),
+           "V": "resolved", "S": str(home / "source"), "ATOMIC": ATOMIC}
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    done = subprocess.run([*user, "bash", "-o", "pipefail", "-c", SHELL[writer]], env=env, capture_output=True,
+                          text=True, timeout=60, cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert sent(sandbox) == [put(one, status="resolved")] and one.read("status") == "resolved\n"
+    for command in ("rm \"$F\"", "echo x > \"${F%/*}/title\"", "chmod 600 \"$F\"", "touch \"${F%/*}/x\""):
+        assert subprocess.run([*user, "bash", "-c", command], env=env, capture_output=True, cwd=home).returncode != 0
+
+
+def test_a_stranger_writes_nothing(nobody, shared, sandbox):
+    one = Issue(nobody, sandbox, next(shared.supply))
+    sandbox.forget()
+    for command in ("echo resolved > $F", "rm $F", "echo x > ${F%/*}/comments/new", "chmod 644 $F", "truncate -s0 $F"):
+        done = subprocess.run(["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "bash", "-c", command],
+                              env={"PATH": os.environ["PATH"], "F": str(one / "status")}, capture_output=True)
+        assert done.returncode != 0, command
+    assert asked(sandbox) == [] and one.read("status") == "unresolved\n"
 
 
 # ---- long texts are one request ----

@@ -66,7 +66,7 @@ struct op {
 	mode_t mode;	 /* of a new file */
 	struct node *to; /* shared: the directory that is renamed into */
 	char to_name[256];
-	struct node *onto; /* shared: the file that is renamed onto, once it is known */
+	struct node *onto;	 /* shared: the file that is renamed onto, once it is known */
 	const struct stat *attr; /* what setattr wants, NULL members aside: see verb_setattr */
 	int attr_set;
 	struct change *change; /* shared; once it is under way */
