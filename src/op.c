@@ -78,6 +78,7 @@ void op_free(struct op *op)
 	list_remove(&op->waiter.link);
 	node_unref(op->node, 1);
 	node_unref(op->to, 1);
+	node_unref(op->onto, 1);
 	blob_unref(op->data);
 	change_unref(op->change);
 	free(op);

@@ -79,7 +79,8 @@ class App:
         request.entry = {
             "method": request.method, "path": request.path, "query": request.raw_query, "status": None,
             "body": request.body.decode("utf-8", "replace") if request.body else None, "t": time.time(),
-            "user_agent": request.headers.get("user-agent"), "headers": sorted(request.headers)}
+            "user_agent": request.headers.get("user-agent"), "headers": sorted(request.headers),
+            "token": request.headers.get("authorization", "")[-8:]}
         if len(self.log) < LOG_MAX:
             self.log.append(request.entry)
         rule = self.plan.find(request)
@@ -87,11 +88,15 @@ class App:
             return await self.answer(request)
         if "delay_ms" in rule.spec:
             await asyncio.sleep(rule.spec["delay_ms"] / 1000)
+        if "strip" in rule.spec:
+            faults.strip(rule, request)
         if faults.wants_route(rule) or rule.spec.get("keep"):
             response = await self.answer(request)
         else:
             response = Response(200, b"")
         faults.spoil(rule, response)
+        if "late_ms" in rule.spec:
+            await asyncio.sleep(rule.spec["late_ms"] / 1000)
         response.takeover = faults.takeover(self.plan, rule)
         return response
 
