@@ -114,7 +114,7 @@ def test_comments_of_an_issue_without_any(mounted, sandbox):
     issue = quiet.split("/")[0]
     sandbox.forget()
     done = mounted.sh(f"ls {ISSUES}/{issue}/comments")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (0, "new\nremove\n")
     assert sandbox.requests() == []
 
 
