@@ -151,6 +151,9 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
+	/* when a kept connection ends without a byte of an answer, libcurl sends the request again: a change
+	 * must not be made twice */
+	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)(strcmp(rq->method, "GET") != 0));
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)o->connect_timeout_s);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)rq->timeout_ms);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent);
