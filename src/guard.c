@@ -24,6 +24,7 @@ struct refusal {
 
 struct deletion {
 	struct list link;
+	uint64_t issue; /* its ino: to try again is not to delete another one */
 	struct process who;
 	int64_t when;
 };
@@ -152,13 +153,13 @@ int guard_check(const struct guard *g, const struct node *issue, const struct pr
 		bool recent = now - d->when < MINUTE_MS;
 
 		/* those that cannot be told apart share what one may do in a minute */
-		own += process_same(&d->who, who) && (who->tgid || recent);
+		own += process_same(&d->who, who) && (who->tgid || recent) && d->issue != issue->ino;
 		all += recent;
 	}
 	return own >= max || all >= (max > GUARD_A_MINUTE ? max : GUARD_A_MINUTE) ? -EDQUOT : 0;
 }
 
-int guard_deleting(struct guard *g, const struct process *who, int64_t now)
+int guard_deleting(struct guard *g, const struct node *issue, const struct process *who, int64_t now)
 {
 	struct list *l = g->deletes.next;
 	struct deletion *d;
@@ -175,6 +176,7 @@ int guard_deleting(struct guard *g, const struct process *who, int64_t now)
 	if (!d)
 		return -ENOMEM;
 	list_init(&d->link);
+	d->issue = issue->ino;
 	d->who = *who;
 	d->when = now;
 	list_add(&g->deletes, &d->link);

@@ -17,7 +17,8 @@
  * issue there when the process has the same parent (find -exec rmdir {} \;).
  *
  * And one process deletes `max` issues (option max_delete), all together GUARD_A_MINUTE
- * or `max`, whichever is more, in a minute: -EDQUOT.
+ * or `max`, whichever is more, in a minute: -EDQUOT. What was asked for counts, since
+ * what became of it may not be known; to ask for the same issue again is allowed.
  */
 #define GUARD_MS 5000
 #define GUARD_A_MINUTE 10u
@@ -36,6 +37,6 @@ void guard_refused(struct guard *g, struct node *dir, bool is_dir, const struct 
 /* May `who` delete the issue whose directory is `issue`? 0, -ENOTEMPTY or -EDQUOT. */
 int guard_check(const struct guard *g, const struct node *issue, const struct process *who, unsigned max, int64_t now);
 /* It was asked for. 0 or -ENOMEM, and then it must not be. */
-int guard_deleting(struct guard *g, const struct process *who, int64_t now);
+int guard_deleting(struct guard *g, const struct node *issue, const struct process *who, int64_t now);
 
 #endif
