@@ -25,6 +25,7 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	changes_init(&m->changes, &m->cache);
 	guard_init(&m->guard);
 	scratches_init(&m->scratches);
+	ahead_init(&m->ahead);
 	return r;
 }
 
@@ -34,6 +35,7 @@ void mount_done(struct mount *m)
 	guard_done(&m->guard);
 	scratches_done(&m->scratches);
 	access_forget(&m->access);
+	ahead_done(&m->ahead);
 	/* nodes and listings share items; the store goes last */
 	tree_done(&m->tree);
 	cache_done(&m->cache);

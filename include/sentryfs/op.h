@@ -75,7 +75,8 @@ struct op {
 	unsigned patience_ms;  /* how long after a sign of progress */
 	bool interrupted;      /* the kernel said so; the signal decides */
 	bool stale_ok;
-	bool locked; /* holds a directory's lock in the kernel (op_lock) */
+	bool noted, paged; /* ahead.c has seen it; and has fetched its page */
+	bool locked;	   /* holds a directory's lock in the kernel (op_lock) */
 };
 
 /* A new op, or NULL without memory. `node` is shared, `name` may be NULL. */

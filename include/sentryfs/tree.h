@@ -30,6 +30,7 @@ struct node {
 	uint64_t content_stamp;
 	uint64_t cached_stamp; /* of what may lie in the page cache */
 	unsigned opens;
+	unsigned bodies;	   /* of a directory of events: how many of them were opened */
 	uint64_t size_stamp, size; /* the size of what had that stamp */
 };
 
