@@ -13,6 +13,7 @@
 
 #define RECORDS_MAX 4096
 #define MINUTE_MS 60000
+#define WAITED_MS 1000 /* less is not worth a look */
 
 struct refusal {
 	struct list link;
@@ -20,6 +21,7 @@ struct refusal {
 	bool is_dir;
 	struct process who;
 	int64_t when;
+	int64_t walk; /* the same for siblings, but moved on by what they had to wait */
 };
 
 struct deletion {
@@ -87,7 +89,7 @@ static void prune(struct guard *g, int64_t now)
 		struct refusal *r = container_of(l, struct refusal, link);
 
 		l = l->next;
-		if (now - r->when < GUARD_MS)
+		if (now - r->walk < GUARD_MS)
 			continue;
 		if (!process_same(&last, &r->who)) {
 			last = r->who;
@@ -122,20 +124,34 @@ void guard_refused(struct guard *g, struct node *dir, bool is_dir, const struct 
 		r->who = *who;
 		g->n++;
 	}
-	r->when = now;
+	r->when = r->walk = now;
 	list_remove(&r->link);
 	list_add(&g->refusals, &r->link);
+}
+
+void guard_waited(struct guard *g, const struct node *node, int64_t began, int64_t now)
+{
+	const struct node *issues;
+
+	if (!g->n || now - began < WAITED_MS || !(issues = issues_of(node)))
+		return;
+	for (struct list *l = g->refusals.prev; l != &g->refusals; l = l->prev) {
+		struct refusal *r = container_of(l, struct refusal, link);
+
+		if (r->is_dir && began - r->walk < GUARD_MS && touches(r->dir, issues))
+			r->walk = now;
+	}
 }
 
 static bool is_refused(const struct guard *g, const struct node *issue, const struct process *who, int64_t now)
 {
 	for (struct list *l = g->refusals.prev; l != &g->refusals; l = l->prev) {
 		const struct refusal *r = container_of(l, struct refusal, link);
-		bool recent = now - r->when < GUARD_MS;
+		bool recent = now - r->when < GUARD_MS, walking = now - r->walk < GUARD_MS;
 
 		if (touches(r->dir, issue) && (recent || (process_same(&r->who, who) && who->tgid)))
 			return true;
-		if (recent && r->is_dir && r->who.ppid == who->ppid && touches(r->dir, issues_of(issue)))
+		if (walking && r->is_dir && r->who.ppid == who->ppid && touches(r->dir, issues_of(issue)))
 			return true;
 	}
 	return false;

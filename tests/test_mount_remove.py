@@ -492,6 +492,16 @@ def read_only(user):
         assert place.deletes() == 0
 
 
+@case
+def somebody_else(user):
+    """Who may enter, but owns nothing."""
+    with Place(server("counted"), user, *(("-o", "allow_other") if user == "root" else ())) as place:
+        place.prefix = ["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups"]
+        assert place.rmdir(place.issues / "WEB-2") == "EACCES"
+        assert errnos(place.run('rm -rf "$I/WEB-2"; rmdir "$I"/*').stdout) == {"EACCES"}
+        assert place.deletes() == 0
+
+
 READER = ("event:read", "event:write", "org:read", "project:read", "member:read", "team:read")
 
 
@@ -709,6 +719,18 @@ def a_walk_of_more_than_5_s(command, user):
 
 for _command, _user in itertools.product(SLOW, USERS):
     CASES[f"slow {_command}, {_user}"] = functools.partial(a_walk_of_more_than_5_s, _command, _user)
+
+
+@case
+def a_walk_that_waits_longer_than_the_guard(user):
+    """Between its last refusal in one issue and rmdir of the next, for the server alone."""
+    of = Server("--projects", 1, rules=[ACCEPTED, {"path": "/hashes/$", "delay_ms": 5300}])
+    try:
+        with Place(of, user, "-o", "max_issues=2") as place:
+            done = place.run('find "$I" -type d -exec rmdir {} \\;')
+            assert place.deletes() == 0 and errnos(done.stdout) == {"EPERM", "ENOTEMPTY"}, done.stdout
+    finally:
+        of.stop()
 
 
 @case
