@@ -87,7 +87,7 @@ static int64_t now_ms(const struct cache *c)
 	return c->api->clock->now_ms(c->api->clock);
 }
 
-static int begin(struct resource *r);
+static int begin(struct resource *r, bool ahead);
 
 /* Tells all who wait; each may ask again and so wait again. */
 static void settle(struct resource *r, int error)
@@ -96,7 +96,7 @@ static void settle(struct resource *r, int error)
 
 	if (r->again && !error) {
 		r->outdated = true;
-		error = begin(r);
+		error = begin(r, false);
 		if (!error)
 			return;
 	}
@@ -202,7 +202,7 @@ static void on_progress(void *arg)
 	}
 }
 
-static int begin(struct resource *r)
+static int begin(struct resource *r, bool ahead)
 {
 	struct cache *c = r->cache;
 
@@ -217,14 +217,25 @@ static int begin(struct resource *r)
 			.class = r->class,
 			.max = r->max,
 			.asked = r->asked,
+			.ahead = ahead,
 			.known = r->asked - r->swept < CACHE_SWEEP_MS && !r->outdated ? r->listing : NULL,
 		};
 
 		r->lister = lister_new(&plan, on_listing, on_progress, r);
 		return r->lister ? 0 : -ENOMEM;
 	}
-	r->call = api_get(c->api, r->key, NULL, on_document, r);
+	r->call = api_send(c->api, &(struct api_request){.method = "GET", .path = r->key, .ahead = ahead}, on_document,
+			   r);
 	return r->call ? 0 : -ENOMEM;
+}
+
+/* What was asked for ahead of its need is needed now. */
+static void hurry(struct resource *r)
+{
+	if (r->call)
+		api_hurry(r->call);
+	if (r->lister)
+		lister_hurry(r->lister);
 }
 
 static bool has_content(const struct resource *r)
@@ -269,9 +280,11 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	if (want->peek)
 		return -EINPROGRESS;
 	if (!is_busy(r)) {
-		error = begin(r);
+		error = begin(r, want->ahead);
 		if (error)
 			return error;
+	} else if (!want->ahead) {
+		hurry(r);
 	}
 	if (w)
 		list_add(&r->waiters, &w->link);
@@ -286,6 +299,14 @@ void cache_outdate(struct cache *c, const char *key)
 		return;
 	r->outdated = true;
 	r->again = is_busy(r);
+}
+
+void cache_forget(struct cache *c, const char *key)
+{
+	struct resource *r = map_get(&c->resources, str_of(key));
+
+	if (r && !is_busy(r) && list_empty(&r->waiters))
+		resource_free(r);
 }
 
 void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_t asked)

@@ -306,10 +306,14 @@ static void on_checked(void *arg, struct api_answer *answer)
 	c->checking = false;
 	if (!r)
 		step->error = 0;
-	else if (!answer->error && (r == -EOPNOTSUPP || r == -EEXIST))
-		set_words(step, words, "asked again, the server shows that it was not done");
-	else
+	else if (answer->error || (r != -EOPNOTSUPP && r != -EEXIST))
 		set_words(step, words, NOT_KNOWN);
+	else {
+		set_words(step, words, "asked again, the server shows that it was not done");
+		/* half an answer to a request that had no effect is a broken connection, not bad JSON */
+		if (step->error == -EBADMSG)
+			step->error = -EIO;
+	}
 	c->at++;
 	next(c);
 }

@@ -327,9 +327,10 @@ static void on_page(void *arg, struct api_answer *answer)
 
 static bool fetch(struct part *p)
 {
-	struct api_request rq = {.method = "GET", .path = p->lister->plan.key, .cursor = p->cursor};
+	const struct lister_plan *plan = &p->lister->plan;
+	struct api_request rq = {.method = "GET", .path = plan->key, .cursor = p->cursor, .ahead = plan->ahead};
 
-	p->call = api_send(p->lister->plan.api, &rq, on_page, p);
+	p->call = api_send(plan->api, &rq, on_page, p);
 	return p->call;
 }
 
@@ -452,6 +453,14 @@ static void schedule(struct lister *l, const struct api_answer *last)
 		before += (double)p->n;
 	}
 	l->progress(l->arg);
+}
+
+void lister_hurry(struct lister *l)
+{
+	l->plan.ahead = false;
+	for (struct list *at = l->parts.next; at != &l->parts; at = at->next)
+		if (part_at(at)->call)
+			api_hurry(part_at(at)->call);
 }
 
 /* ms: what is known newest was last seen then. */

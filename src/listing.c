@@ -34,6 +34,7 @@ void listing_unref(struct listing *l)
 		item_unref(l->items[i]);
 	}
 	map_done(&l->by_name);
+	free(l->sorted);
 	free(l->items);
 	free(l);
 }
@@ -90,6 +91,23 @@ int listing_number(struct listing *l)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct item *const *)a)->name, (*(struct item *const *)b)->name);
+}
+
+struct item *const *listing_sorted(struct listing *l)
+{
+	if (l->sorted || !l->n)
+		return l->sorted;
+	l->sorted = calloc(l->n, sizeof(struct item *));
+	if (!l->sorted)
+		return NULL;
+	memcpy(l->sorted, l->items, l->n * sizeof(struct item *));
+	qsort(l->sorted, l->n, sizeof(struct item *), by_name);
+	return l->sorted;
 }
 
 size_t listing_bytes(const struct listing *l)

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "sentryfs/name.h"
+#include "sentryfs/verbs.h"
 
 #define CACHE_BYTES_MAX ((size_t)128 << 20)
 
@@ -25,15 +26,20 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	changes_init(&m->changes, &m->cache);
 	guard_init(&m->guard);
 	scratches_init(&m->scratches);
+	ahead_init(&m->ahead);
 	return r;
 }
 
 void mount_done(struct mount *m)
 {
+	/* what was open when the mount ended is never released */
+	while (!list_empty(&m->tree.handles))
+		handle_free(list_first(&m->tree.handles, struct handle, link));
 	changes_done(&m->changes);
 	guard_done(&m->guard);
 	scratches_done(&m->scratches);
 	access_forget(&m->access);
+	ahead_done(&m->ahead);
 	/* nodes and listings share items; the store goes last */
 	tree_done(&m->tree);
 	cache_done(&m->cache);

@@ -134,6 +134,8 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 		r = ask_listing(op->mount, dir, &a);
 		if (r)
 			return r;
+		if (!k->probe)
+			ahead_sibling(op);
 		/* memory first, of any age */
 		a.want.peek = a.want.stale_ok = true;
 		if (!op_need(op, &a.want, &res) && (item = map_get(&res->listing->by_name, str_of(name))))
@@ -179,6 +181,7 @@ struct handle *handle_free(struct handle *h)
 	buf_done(&h->text);
 	blob_unref(h->content);
 	listing_unref(h->listing);
+	list_remove(&h->link);
 	node_unref(h->node, 1);
 	free(h);
 	return NULL;
@@ -188,8 +191,10 @@ struct handle *handle_new(struct node *n)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
-	if (h)
+	if (h) {
 		h->node = node_ref(n);
+		list_add(&n->tree->handles, &h->link);
+	}
 	return h;
 }
 
@@ -226,6 +231,7 @@ int verb_opendir(struct op *op)
 	if (k->url && !(k->none && k->none(node_nearest(op->node)->item))) {
 		if (k->id == KIND_ISSUES)
 			learn_access(op, false);
+		ahead_sibling(op);
 		r = ask_listing(op->mount, op->node, &a);
 		if (!r)
 			r = op_need(op, &a.want, &res);
@@ -293,8 +299,14 @@ int verb_open(struct op *op)
 	struct handle *h;
 	uint64_t stamp = 0;
 	bool keep, direct;
-	int r = source_content(op, n, false, &content, &stamp);
+	int r = 0;
 
+	if (n->kind->id == KIND_EVENT)
+		r = ahead_event(op);
+	else
+		ahead_sibling(op);
+	if (!r)
+		r = source_content(op, n, false, &content, &stamp);
 	if (r)
 		return r;
 	h = handle_new(n);
@@ -324,18 +336,26 @@ struct str verb_read(const struct handle *h)
 	return h->node->scratch ? buf_str(&h->node->scratch->data) : blob_str(h->content);
 }
 
-/* The newest event of a listing that is in memory needs no request. */
-static int latest_in_memory(struct op *op, struct buf *b)
+/* Which event is the newest, and where all are listed the oldest, a listing that is in
+ * memory tells; of one that has a single event, all. */
+static int link_in_memory(struct op *op, struct buf *b)
 {
 	cleanup_ask struct ask a = {0};
+	const struct listing *l;
 	struct resource *res;
+	size_t i = 0;
 
-	if (strcmp(op->node->name, "latest.json") || ask_listing(op->mount, op->node->parent, &a))
+	if (op->node->kind->parent != KIND_EVENTS || ask_listing(op->mount, op->node->parent, &a))
 		return -ENOENT;
 	a.want.peek = true;
 	if (op_need(op, &a.want, &res) || !res->listing->n)
 		return -ENOENT;
-	buf_printf(b, "%s.json", res->listing->items[0]->name);
+	l = res->listing;
+	if (!strcmp(op->node->name, "oldest.json") && !l->cut)
+		i = l->n - 1;
+	else if (strcmp(op->node->name, "latest.json") && (l->n > 1 || l->cut))
+		return -ENOENT;
+	buf_printf(b, "%s.json", l->items[i]->name);
 	return b->error;
 }
 
@@ -363,7 +383,8 @@ int verb_readlink(struct op *op)
 	if (!S_ISLNK(op->node->kind->mode))
 		return -EINVAL;
 	buf_init(&b, 4096);
-	if (op->node->kind->from != FROM_DOCUMENT || latest_in_memory(op, &b)) {
+	if (op->node->kind->from != FROM_DOCUMENT || link_in_memory(op, &b)) {
+		ahead_sibling(op);
 		r = source_get(op, op->node, false, &s, &stamp);
 		if (r)
 			return r;

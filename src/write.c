@@ -256,6 +256,11 @@ int verb_flush(struct op *op)
 		/* whatever becomes of it, it is sent once */
 		h->dirty = false;
 		r = buf_to_blob(&h->text, &op->data);
+		if (!r && op->node->kind->id == KIND_COMMENT) {
+			/* the next piece through this handle continues it */
+			blob_unref(h->content);
+			h->content = blob_ref(op->data);
+		}
 	}
 	if (!r && op->data)
 		r = control_run(op, op->node, blob_str(op->data));
@@ -346,28 +351,38 @@ int verb_unlink(struct op *op)
 	return 0;
 }
 
-/* The comment of that file name, from memory; borrowed, NULL: none. */
-static struct item *find_comment(struct op *op, struct node *dir, struct str name)
+/* The comment of that file name, borrowed; NULL: none. */
+static int find_comment(struct op *op, struct node *dir, struct str name, struct item **ret)
 {
 	const char *suffix = kind_of(KIND_COMMENT)->suffix;
 	size_t n = strlen(suffix);
 	cleanup_ask struct ask a = {0};
 	struct resource *res;
+	int r;
 
-	if (name.n <= n || memcmp(name.s + name.n - n, suffix, n) || ask_listing(op->mount, dir, &a))
-		return NULL;
-	a.want.peek = a.want.stale_ok = true;
-	return op_need(op, &a.want, &res) ? NULL : map_get(&res->listing->by_name, (struct str){name.s, name.n - n});
+	*ret = NULL;
+	if (name.n <= n || memcmp(name.s + name.n - n, suffix, n))
+		return 0;
+	r = ask_listing(op->mount, dir, &a);
+	if (!r)
+		r = op_need(op, &a.want, &res);
+	if (!r)
+		*ret = map_get(&res->listing->by_name, (struct str){name.s, name.n - n});
+	return r;
 }
 
-/* What a rename goes onto, in op->target. */
+/* What a rename goes onto, into op->target. Found once: its change makes the listing of the
+ * comments untrue. */
 static int find_target(struct op *op)
 {
 	const struct kind *k = kind_lookup(op->to, false, op->to_name);
 	struct item *comment = NULL;
+	int r = 0;
 
 	if (!k && op->to->kind->id == KIND_COMMENTS)
-		comment = find_comment(op, op->to, str_of(op->to_name));
+		r = find_comment(op, op->to, str_of(op->to_name), &comment);
+	if (r)
+		return r;
 	if (comment)
 		k = kind_of(KIND_COMMENT);
 	if (!k)
@@ -516,7 +531,7 @@ static int delete_issue(struct op *op, struct node *issue)
 	if (!step)
 		return -ENOMEM;
 	step->effect = EFFECT_DELETED;
-	return guard_deleting(&op->mount->guard, &who, now_ms(op));
+	return guard_deleting(&op->mount->guard, issue, &who, now_ms(op));
 }
 
 int verb_rmdir(struct op *op)

@@ -69,6 +69,7 @@ struct cache_want {
 	int64_t since;	  /* ms: an answer or an error that came after this is good enough */
 	bool stale_ok;	  /* an older answer will do, and nothing is asked for */
 	bool peek;	  /* never ask the server */
+	bool ahead;	  /* nobody waits for it yet; `w` is NULL */
 };
 
 /*
@@ -82,6 +83,9 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 /* A change of ours made the answer to `key` untrue: it is not given out again, and one
  * that is under way is asked for anew when it comes. */
 void cache_outdate(struct cache *c, const char *key);
+
+/* Forgets the resource, unless it is being fetched. */
+void cache_forget(struct cache *c, const char *key);
 
 /* Stores a document that came by another way. */
 void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_t asked);

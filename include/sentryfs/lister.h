@@ -25,6 +25,7 @@ struct lister_plan {
 	const struct item_class *class;
 	size_t max;	       /* items at the most */
 	int64_t asked;	       /* ms: now */
+	bool ahead;	       /* nobody waits for it yet */
 	struct listing *known; /* bring this up to date by its head; or NULL */
 };
 
@@ -41,6 +42,7 @@ typedef void lister_done_fn(void *arg, struct lister_end *end);
 /* Begins. `done` is called once, later, unless cancelled; `progress` at each page before the
  * last. NULL without memory. */
 struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, void (*progress)(void *), void *arg);
+void lister_hurry(struct lister *l);  /* somebody waits for it now */
 void lister_cancel(struct lister *l); /* accepts NULL */
 
 #endif

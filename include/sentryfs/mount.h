@@ -3,6 +3,7 @@
 #define SENTRYFS_MOUNT_H
 
 #include "sentryfs/access.h"
+#include "sentryfs/ahead.h"
 #include "sentryfs/api.h"
 #include "sentryfs/cache.h"
 #include "sentryfs/change.h"
@@ -24,6 +25,7 @@ struct mount {
 	struct access access;
 	struct guard guard;
 	struct scratches scratches;
+	struct ahead ahead;
 	struct node *root;  /* what inode 1 is */
 	struct list parked; /* operations that wait */
 	struct list ready;  /* operations that run at the next turn */

@@ -21,6 +21,7 @@ struct op;
 
 /* An open file or directory: a snapshot, and what is being written. */
 struct handle {
+	struct list link;	 /* of all handles */
 	struct node *node;	 /* shared */
 	struct blob *content;	 /* a file's bytes */
 	struct listing *listing; /* a directory's items; NULL: static rows only */
@@ -30,7 +31,7 @@ struct handle {
 	size_t base; /* the file offset of its first byte */
 	bool dirty;  /* there is text that was not sent */
 	bool append; /* O_APPEND: pieces go to the end, whatever their offset */
-	int refused; /* why a piece was, and with it the text */
+	int refused; /* why a piece was not taken, until the text begins anew */
 };
 
 struct op_entry {
@@ -79,7 +80,8 @@ struct op {
 	unsigned patience_ms;  /* how long after a sign of progress */
 	bool interrupted;      /* the kernel said so; the signal decides */
 	bool stale_ok;
-	bool locked; /* holds a directory's lock in the kernel (op_lock) */
+	bool noted, paged; /* ahead.c has seen it; and has fetched its page */
+	bool locked;	   /* holds a directory's lock in the kernel (op_lock) */
 };
 
 /* A new op, or NULL without memory. `node` is shared, `name` may be NULL. */

@@ -30,12 +30,14 @@ struct node {
 	uint64_t content_stamp;
 	uint64_t cached_stamp; /* of what may lie in the page cache */
 	unsigned opens;
+	unsigned bodies;	   /* of a directory of events: how many of them were opened */
 	uint64_t size_stamp, size; /* the size of what had that stamp */
 };
 
 struct tree {
 	struct map by_key;
 	struct list nodes;
+	struct list handles; /* open files and directories; their owner frees them first */
 };
 
 void tree_init(struct tree *t);

@@ -145,7 +145,7 @@ static void test_unseen(void **state)
 	assert_int_equal(check(&t, t.other, unseen), -ENOTEMPTY);
 	t.now += GUARD_MS;
 	assert_int_equal(check(&t, t.f.issue, unseen), 0);
-	assert_int_equal(guard_deleting(&t.guard, &unseen, t.now), 0);
+	assert_int_equal(guard_deleting(&t.guard, t.f.issue, &unseen, t.now), 0);
 	assert_int_equal(check(&t, t.other, unseen), -EDQUOT);
 	t.now += 60000;
 	assert_int_equal(check(&t, t.other, unseen), 0);
@@ -160,11 +160,11 @@ static void test_one_a_process(void **state)
 	(void)state;
 	set_up(&t);
 	assert_true(process_of(getpid(), &rmdir_)); /* must be alive to be remembered */
-	assert_int_equal(guard_deleting(&t.guard, &rmdir_, t.now), 0);
+	assert_int_equal(guard_deleting(&t.guard, t.f.issue, &rmdir_, t.now), 0);
 	assert_int_equal(check(&t, t.other, rmdir_), -EDQUOT);
 	assert_int_equal(check(&t, t.other, someone(100, 1)), 0);
 	t.now += 86400000;
-	assert_int_equal(guard_deleting(&t.guard, &max, t.now), 0); /* which looks who lives */
+	assert_int_equal(guard_deleting(&t.guard, t.f.issue, &max, t.now), 0); /* which looks who lives */
 	assert_int_equal(check(&t, t.other, rmdir_), -EDQUOT);
 	/* a refusal is told before the quota */
 	refused(&t, t.f.issue, false, rmdir_);
@@ -172,8 +172,8 @@ static void test_one_a_process(void **state)
 	assert_int_equal(check(&t, t.other, rmdir_), -EDQUOT);
 	/* -o max_delete=3 */
 	assert_int_equal(guard_check(&t.guard, t.other, &rmdir_, 3, t.now), 0);
-	guard_deleting(&t.guard, &rmdir_, t.now);
-	guard_deleting(&t.guard, &rmdir_, t.now);
+	guard_deleting(&t.guard, t.f.issue, &rmdir_, t.now);
+	guard_deleting(&t.guard, t.f.issue, &rmdir_, t.now);
 	assert_int_equal(guard_check(&t.guard, t.other, &rmdir_, 3, t.now), -EDQUOT);
 	tear_down(&t);
 }
@@ -188,7 +188,7 @@ static void test_ten_a_minute(void **state)
 	for (int i = 0; i < 10; i++) {
 		who = someone(100 + i, 1);
 		assert_int_equal(check(&t, t.other, who), 0);
-		assert_int_equal(guard_deleting(&t.guard, &who, t.now), 0);
+		assert_int_equal(guard_deleting(&t.guard, t.f.issue, &who, t.now), 0);
 		t.now += 100;
 	}
 	assert_int_equal(check(&t, t.other, someone(99, 1)), -EDQUOT);

@@ -1,196 +1,277 @@
 // SPDX-License-Identifier: MIT
-/* Items: one object for each of the server's, and what a change of ours does to it. */
-#include "script.h"
+/*
+ * The server's objects as items: what makes one, what it is called, and which bytes
+ * it has when lists, single answers and time disagree.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
+#include <cmocka.h>
+
+#include "sentryfs/item.h"
 #include "sentryfs/json.h"
+#include "sentryfs/name.h"
 
-#define SCOPE "o/issue"
-#define ROW(id, status)                                                                                                \
-	"{\"id\":\"" id "\",\"shortId\":\"WEB-1\",\"project\":{\"slug\":\"web\"},\"count\":\"3\",\"numComments\":2,"   \
-	"\"status\":\"" status "\"}"
+static const struct timespec now = {1767225600, 0};
 
-static const struct timespec wall = {.tv_sec = 77};
-
-static int put(struct item_store *s, const char *body, int64_t asked, bool list, struct item **ret)
+static int put_at(struct item_store *s, const struct item_class *class, const char *scope, const char *json,
+		  int64_t asked, bool listed, struct item **ret)
 {
 	cleanup_json cJSON *tree = NULL;
 
-	assert_int_equal(json_parse(str_of(body), &tree), 0);
-	return item_put(s, &item_issue, SCOPE, tree, str_of(body), asked, &wall, list, ret);
+	assert_int_equal(json_parse(str_of(json), &tree), 0);
+	return item_put(s, class, scope, tree, str_of(json), asked, &now, listed, ret);
 }
 
-static struct item *have(struct item_store *s, const char *body, int64_t asked)
+/* One item on its own; the caller unrefs. */
+static struct item *item_of(struct item_store *s, const struct item_class *class, const char *json)
 {
 	struct item *i = NULL;
 
-	assert_int_equal(put(s, body, asked, false, &i), 0);
+	assert_int_equal(put_at(s, class, "scope", json, 1, true, &i), 0);
+	assert_non_null(i);
+	assert_ptr_equal(i->class, class);
+	assert_true(str_eqz(blob_str(i->json), json));
 	return i;
 }
 
-static void is(const struct item *i, const char *body)
-{
-	assert_string_equal(i->json->data, body);
-}
+struct example {
+	const struct item_class *class;
+	const char *json;
+	const char *name, *id; /* NULL: it is no item */
+};
 
-static void test_newer(void **state)
-{
-	struct item_store s = {0};
-	struct item *i = have(&s, ROW("5", "unresolved"), 100), *same;
-	uint64_t stamp = i->stamp;
+static const struct example examples[] = {
+	{&item_organization, "{\"slug\":\"acme\",\"id\":1}", "acme", "acme"},
+	{&item_organization, "{\"slug\":\"Ac.me\"}", NULL, NULL},
+	{&item_organization, "{\"id\":\"1\"}", NULL, NULL},
+	{&item_project, "{\"slug\":\"web\",\"id\":\"7\"}", "web", "7"},
+	{&item_project, "{\"slug\":\"web\",\"id\":7}", "web", "7"},
+	{&item_project, "{\"slug\":\"web\",\"id\":\"seven\"}", NULL, NULL},
+	{&item_project, "{\"slug\":\"web\"}", NULL, NULL},
+	{&item_project, "{\"slug\":\"../etc\",\"id\":7}", NULL, NULL},
+	{&item_project, "{\"slug\":\"..\",\"id\":7}", NULL, NULL},
+	{&item_issue, "{\"shortId\":\"WEB-1\",\"id\":\"5\",\"project\":{\"slug\":\"web\"}}", "WEB-1", "5"},
+	{&item_issue, "{\"shortId\":\"WEB-1\",\"id\":\"5\"}", NULL, NULL},
+	{&item_issue, "{\"shortId\":\"WEB-1\",\"id\":\"5\",\"project\":{\"slug\":\"a/b\"}}", NULL, NULL},
+	{&item_issue, "{\"shortId\":\"a/b-1\",\"id\":\"5\",\"project\":{\"slug\":\"web\"}}", NULL, NULL},
+	{&item_issue, "{\"shortId\":null,\"id\":\"5\",\"project\":{\"slug\":\"web\"}}", NULL, NULL},
+	{&item_issue, "{\"shortId\":\"WEB-1\",\"id\":\"5/../6\",\"project\":{\"slug\":\"web\"}}", NULL, NULL},
+	{&item_event, "{\"eventID\":\"0123456789abcdef0123456789abcdef\",\"id\":\"9\"}",
+	 "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef"},
+	{&item_event, "{\"id\":123}", "123", "123"},
+	{&item_event, "{\"eventID\":\"..\"}", NULL, NULL},
+	{&item_event, "{\"eventID\":\"0123456789abcdef0123456789abcdef/\"}", NULL, NULL},
+	{&item_hash, "{\"id\":\"aa/..\"}", "aa%2F..", "aa/.."},
+	{&item_hash, "{\"latestEvent\":null}", NULL, NULL},
+	{&item_tag, "{\"key\":\"browser.name\"}", "browser.name", "browser.name"},
+	{&item_tag, "{\"key\":\".hidden/x\\n\"}", "%2Ehidden%2Fx%0A", ".hidden/x\n"},
+	{&item_tag, "{\"key\":\"\"}", NULL, NULL},
+	{&item_comment, "{\"id\":\"3\",\"user\":{\"username\":\"jane@acme.example\",\"name\":\"Jane\"}}", "jane", "3"},
+	{&item_comment, "{\"id\":3,\"user\":{\"name\":\"Jane D/oe\"}}", "Jane D%2Foe", "3"},
+	{&item_comment, "{\"id\":\"3\",\"user\":null}", "unknown", "3"},
+	{&item_comment, "{\"id\":\"3\",\"user\":{\"username\":\"@x\"}}", "%", "3"},
+	{&item_comment, "{\"user\":{\"name\":\"Jane\"}}", NULL, NULL},
+	{&item_any, "{\"id\":\"1\",\"name\":\"production\"}", "1", "1"},
+	{&item_any, "{\"version\":\"web@1/2\"}", "web@1%2F2", "web@1/2"},
+	{&item_any, "{\"name\":\"production\"}", "production", "production"},
+	{&item_any, "{}", NULL, NULL},
+	{&item_any, "[]", NULL, NULL},
+	{&item_any, "\"x\"", NULL, NULL},
+	{&item_any, "null", NULL, NULL},
+};
 
+static void test_what_makes_an_item(void **state)
+{
 	(void)state;
-	same = have(&s, ROW("5", "resolved"), 99);
-	assert_ptr_equal(same, i);
-	is(i, ROW("5", "unresolved"));
-	item_unref(same);
-	item_unref(have(&s, ROW("5", "unresolved"), 101));
-	assert_int_equal(i->stamp, stamp); /* the same bytes */
-	assert_int_equal(i->fetched, 101);
-	item_unref(have(&s, ROW("5", "resolved"), 102));
-	is(i, ROW("5", "resolved"));
-	assert_true(i->stamp > stamp);
-	assert_int_equal(i->changed.tv_sec, 77);
-	item_unref(i);
-	assert_null(item_find(&s, SCOPE, STR("WEB-1")));
-	item_store_done(&s);
-}
+	for (size_t n = 0; n < sizeof(examples) / sizeof(*examples); n++) {
+		const struct example *e = &examples[n];
+		struct item_store s = {0};
+		struct item *i = NULL;
 
-static void test_apply(void **state)
-{
-	struct item_store s = {0};
-	struct item *i = have(&s, ROW("5", "unresolved"), 100);
-
-	(void)state;
-	assert_int_equal(item_apply(i, STR("{\"status\":\"resolved\",\"other\":1}"), 5000, &wall), 0);
-	is(i, ROW("5", "resolved"));
-	assert_int_equal(i->written, 5000);
-	assert_int_equal(item_apply(i, STR("{\"numComments\":7}"), 5001, &wall), 0);
-	assert_int_equal(i->comments, 7);
-	/* what is no row of this issue changes nothing */
-	assert_int_equal(item_apply(i, STR("[]"), 6000, &wall), -EBADMSG);
-	assert_int_equal(item_apply(i, STR("null"), 6000, &wall), -EBADMSG);
-	assert_int_equal(item_apply(i, STR("{\"id\":\"6\"}"), 6000, &wall), -EBADMSG);
-	assert_int_equal(item_apply(i, STR("{\"shortId\":\"a/b\"}"), 6000, &wall), -EBADMSG);
-	assert_int_equal(i->written, 5001);
-	assert_int_equal(i->comments, 7);
-	item_unref(i);
-	item_store_done(&s);
-}
-
-/* A part of an issue tells nothing of how old the rest is. */
-static void test_whole(void **state)
-{
-	struct item_store s = {0};
-	struct item *i = have(&s, ROW("5", "unresolved"), 100);
-
-	(void)state;
-	assert_int_equal(item_apply(i, STR("{\"numComments\":3}"), 5000, &wall), 0);
-	assert_int_equal(i->fetched, 100);
-	assert_int_equal(item_apply(i, STR("{\"id\":\"5\",\"status\":\"resolved\"}"), 6000, &wall), 0);
-	assert_int_equal(i->fetched, 6000);
-	item_unref(i);
-	item_store_done(&s);
-}
-
-/* What we changed is remembered though nobody has it, for a while. */
-static void test_kept(void **state)
-{
-	struct item_store s = {0};
-	struct item *i = have(&s, ROW("5", "unresolved"), 100), *same;
-	char body[256];
-
-	(void)state;
-	assert_int_equal(item_apply(i, STR("{\"status\":\"resolved\"}"), 5000, &wall), 0);
-	item_unref(i);
-	same = have(&s, ROW("5", "unresolved"), 4000);
-	assert_ptr_equal(same, i);
-	is(same, ROW("5", "resolved"));
-	item_unref(same);
-	/* a thousand changes, a second apart: a few hundred are remembered */
-	for (int n = 10; n < 1010; n++) {
-		snprintf(body, sizeof(body), "{\"id\":%d,\"shortId\":\"WEB-%d\",\"project\":{\"slug\":\"web\"}}", n, n);
-		i = have(&s, body, 100);
-		assert_int_equal(item_apply(i, STR("{}"), 5000 + n * 1000, &wall), 0);
-		item_unref(i);
-		assert_non_null(item_find(&s, SCOPE, str_of(i->name)));
+		if (e->name) {
+			i = item_of(&s, e->class, e->json);
+			assert_string_equal(i->name, e->name);
+			assert_string_equal(i->id, e->id);
+			item_unref(i);
+		} else {
+			assert_int_equal(put_at(&s, e->class, "scope", e->json, 1, true, &i), -EBADMSG);
+			assert_null(i);
+		}
+		item_store_done(&s);
 	}
-	assert_true(s.by_key.used < 600);
-	assert_null(item_find(&s, SCOPE, STR("WEB-1")));
-	item_store_release(&s);
-	assert_int_equal(s.by_key.used, 0);
-	item_store_done(&s);
 }
 
-/* What was asked for before a change, or soon after it, does not undo it. */
-static void test_hold(void **state)
+/* With what the tree puts around it, no name is too long for a directory. */
+static void test_long_names(void **state)
 {
-	struct item_store s = {0};
-	struct item *i = have(&s, ROW("5", "unresolved"), 100);
+	static const struct {
+		const struct item_class *class;
+		const char *before, *after;
+	} rows[] = {
+		{&item_comment, "{\"id\":\"1\",\"user\":{\"username\":\"", "\"}}"},
+		{&item_hash, "{\"id\":\"", "\"}"},
+		{&item_tag, "{\"key\":\"", "\"}"},
+	};
+	static const char *const letters[] = {"x", "/", "\xc3\xa4"};
 
 	(void)state;
-	assert_int_equal(item_apply(i, STR("{\"status\":\"resolved\"}"), 5000, &wall), 0);
-	for (int64_t asked = 4000; asked < 5000 + ITEM_HOLD_MS; asked += 499) {
-		item_unref(have(&s, ROW("5", "unresolved"), asked));
-		is(i, ROW("5", "resolved"));
-	}
-	item_unref(have(&s, ROW("5", "unresolved"), 5000 + ITEM_HOLD_MS));
-	is(i, ROW("5", "unresolved"));
-	/* released: the server is believed at once */
-	assert_int_equal(item_apply(i, STR("{\"status\":\"resolved\"}"), 50000, &wall), 0);
-	item_store_release(&s);
-	item_unref(have(&s, ROW("5", "ignored"), 50001));
-	is(i, ROW("5", "ignored"));
+	for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++)
+		for (size_t l = 0; l < sizeof(letters) / sizeof(*letters); l++) {
+			struct item_store s = {0};
+			char json[2048];
+			size_t n = (size_t)snprintf(json, sizeof(json), "%s", rows[r].before);
+			cleanup_buf struct buf again = {0};
+			struct item *i;
+
+			for (unsigned k = 0; k < 400; k++)
+				n += (size_t)snprintf(json + n, sizeof(json) - n, "%s", letters[l]);
+			snprintf(json + n, sizeof(json) - n, "%s", rows[r].after);
+			i = item_of(&s, rows[r].class, json);
+			assert_true(strlen(i->name) > 100);
+			assert_true(strlen(i->name) + strlen("1000-.json") <= NAME_BYTES_MAX);
+			/* cut at a character */
+			buf_init(&again, 4096);
+			text_clean(&again, str_of(i->name), false);
+			assert_true(str_eqz(buf_str(&again), i->name));
+			item_unref(i);
+			item_store_done(&s);
+		}
+}
+
+#define ISSUE(more) "{\"shortId\":\"WEB-1\",\"id\":\"5\",\"project\":{\"slug\":\"web\"}," more "}"
+
+static void test_fields(void **state)
+{
+	struct item_store s = {0};
+	struct item *i;
+
+	(void)state;
+	i = item_of(&s, &item_issue,
+		    ISSUE("\"count\":\"137\",\"numComments\":3,\"firstSeen\":\"2026-01-01T00:00:00Z\","
+			  "\"lastSeen\":\"2026-01-01T00:00:01.500000Z\""));
+	assert_string_equal(i->home, "web");
+	assert_int_equal(i->size, 137);
+	assert_int_equal(i->comments, 3);
+	assert_int_equal(i->ctime.tv_sec, now.tv_sec);
+	assert_int_equal(i->mtime.tv_sec, now.tv_sec + 1);
+	assert_int_equal(i->mtime.tv_nsec, 500000000);
+	item_unref(i);
+	/* of another type, absurd or absent: nothing is believed */
+	i = item_of(&s, &item_issue,
+		    ISSUE("\"count\":\"-1\",\"numComments\":\"some\",\"firstSeen\":7,\"lastSeen\":\"x\""));
+	assert_int_equal(i->size, 0);
+	assert_true(i->comments == UINT64_MAX);
+	assert_int_equal(i->mtime.tv_sec, 0);
+	item_unref(i);
+	i = item_of(&s, &item_issue, ISSUE("\"count\":1e300,\"numComments\":-3"));
+	assert_true(i->comments > 0);
 	item_unref(i);
 	item_store_done(&s);
 }
 
-static void test_gone(void **state)
+static void json_is(const struct item *i, const char *want)
+{
+	assert_true(str_eqz(blob_str(i->json), want));
+}
+
+static void test_one_place(void **state)
 {
 	struct item_store s = {0};
-	struct item *i = have(&s, ROW("5", "unresolved"), 100), *next = NULL;
+	struct item *a, *b, *other;
+	uint64_t stamp;
 
 	(void)state;
-	assert_int_equal(item_set_gone(i, ITEM_MERGED, 200), 0);
-	assert_int_equal(item_set_gone(i, ITEM_DELETED, 300), 0); /* twice is once */
-	assert_int_equal(s.kept_n, 1);
-	item_unref(i); /* it is remembered though nobody has it */
-	assert_ptr_equal(item_find(&s, SCOPE, STR("WEB-1")), i);
-	assert_int_equal(put(&s, ROW("5", "unresolved"), 1000000, true, &next), -ENOENT);
-	item_store_release(&s);
-	assert_int_equal(put(&s, ROW("5", "unresolved"), 2000000, true, &next), -ENOENT);
-	/* another issue of that name is another one */
-	next = have(&s, ROW("6", "unresolved"), 3000000);
-	assert_ptr_not_equal(next, i);
-	assert_int_equal(next->gone, ITEM_HERE);
-	assert_ptr_equal(item_find(&s, SCOPE, STR("WEB-1")), next);
-	item_unref(next);
+	assert_int_equal(put_at(&s, &item_issue, "o", ISSUE("\"n\":1"), 10, false, &a), 0);
+	stamp = a->stamp;
+	assert_int_equal(a->changed.tv_sec, 0);
+	/* the same bytes later: fetched anew, and not changed */
+	assert_int_equal(put_at(&s, &item_issue, "o", ISSUE("\"n\":1"), 20, false, &b), 0);
+	assert_ptr_equal(a, b);
+	assert_int_equal(a->stamp, stamp);
+	assert_int_equal(a->fetched, 20);
+	assert_int_equal(a->changed.tv_sec, 0);
+	item_unref(b);
+	/* other bytes */
+	assert_int_equal(put_at(&s, &item_issue, "o", ISSUE("\"n\":2"), 30, false, &b), 0);
+	assert_ptr_equal(a, b);
+	assert_true(a->stamp > stamp);
+	assert_int_equal(a->changed.tv_sec, now.tv_sec);
+	json_is(a, ISSUE("\"n\":2"));
+	item_unref(b);
+	/* asked for before: an answer that was late */
+	assert_int_equal(put_at(&s, &item_issue, "o", ISSUE("\"n\":1"), 29, true, &b), 0);
+	json_is(a, ISSUE("\"n\":2"));
+	item_unref(b);
+	/* found by its scope and its short id alone */
+	assert_ptr_equal(item_find(&s, "o", STR("WEB-1")), a);
+	assert_null(item_find(&s, "o", STR("WEB-2")));
+	assert_null(item_find(&s, "p", STR("WEB-1")));
+	assert_int_equal(put_at(&s, &item_issue, "p", ISSUE("\"n\":1"), 30, false, &other), 0);
+	assert_ptr_not_equal(a, other);
+	item_unref(other);
+	item_unref(a);
+	assert_null(item_find(&s, "o", STR("WEB-1")));
 	item_store_done(&s);
 }
 
-static void test_many_gone(void **state)
+/* What a listing holds is refreshed by listings alone. */
+static void test_listed(void **state)
 {
 	struct item_store s = {0};
-	char body[256];
+	struct item *a, *b;
 
 	(void)state;
-	for (int n = 1; n <= 100; n++) {
-		struct item *i;
+	assert_int_equal(put_at(&s, &item_issue, "o", ISSUE("\"n\":1"), 10, true, &a), 0);
+	a->listed = 1;
+	assert_int_equal(put_at(&s, &item_issue, "o", ISSUE("\"n\":1,\"activity\":[]"), 20, false, &b), 0);
+	assert_ptr_equal(a, b);
+	json_is(a, ISSUE("\"n\":1"));
+	assert_int_equal(a->fetched, 10);
+	item_unref(b);
+	assert_int_equal(put_at(&s, &item_issue, "o", ISSUE("\"n\":3"), 20, true, &b), 0);
+	json_is(a, ISSUE("\"n\":3"));
+	item_unref(b);
+	a->listed = 0;
+	item_unref(a);
+	item_store_done(&s);
+}
 
-		snprintf(body, sizeof(body), "{\"id\":%d,\"shortId\":\"WEB-%d\",\"project\":{\"slug\":\"web\"}}", n, n);
-		i = have(&s, body, 100);
-		assert_int_equal(item_set_gone(i, ITEM_DELETED, 200), 0);
-		item_unref(i);
-	}
-	assert_int_equal(s.by_key.used, 100);
+/* A short id that passed to another issue: the old one keeps its bytes. */
+static void test_a_short_id_reused(void **state)
+{
+	struct item_store s = {0};
+	struct item *old, *fresh;
+
+	(void)state;
+	assert_int_equal(put_at(&s, &item_issue, "o", ISSUE("\"n\":1"), 10, true, &old), 0);
+	assert_int_equal(put_at(&s, &item_issue, "o",
+				"{\"shortId\":\"WEB-1\",\"id\":\"6\",\"project\":{\"slug\":\"web\"}}", 20, true,
+				&fresh),
+			 0);
+	assert_ptr_not_equal(old, fresh);
+	assert_ptr_equal(item_find(&s, "o", STR("WEB-1")), fresh);
+	json_is(old, ISSUE("\"n\":1"));
+	item_unref(old);
+	assert_ptr_equal(item_find(&s, "o", STR("WEB-1")), fresh);
+	item_unref(fresh);
+	item_unref(NULL);
 	item_store_done(&s);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_newer),	  cmocka_unit_test(test_apply), cmocka_unit_test(test_hold),
-		cmocka_unit_test(test_gone),	  cmocka_unit_test(test_whole), cmocka_unit_test(test_kept),
-		cmocka_unit_test(test_many_gone),
+		cmocka_unit_test(test_what_makes_an_item),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_one_place),
+		cmocka_unit_test(test_listed),
+		cmocka_unit_test(test_a_short_id_reused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

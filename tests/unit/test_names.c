@@ -46,7 +46,7 @@ static void test_comment(void **state)
 	handle_free(save(&f, &r, first, "first\n"));
 	succeeded(&r);
 	assert_int_equal(f.script.n, 4);
-	f.script.clock.now += 31000;
+	pass(&f, 31000);
 	handle_free(save(&f, &r, first, "first\n"));
 	sent(&f, "PUT", FIVE "comments/91/", "{\"text\":\"first\",\"data\":{\"text\":\"first\"}}");
 	/* and not while another text is on its way */
@@ -80,6 +80,33 @@ static void test_comment(void **state)
 	handle_free(save(&f, &r, first, "mine"));
 	failed(&r, -EACCES);
 	assert_int_equal(f.script.n, 7);
+	end(&f);
+}
+
+/* A FLUSH between two pieces sends what is there; the second continues it. */
+static void test_flushed_between(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct node *comments, *first;
+	struct handle *h;
+
+	(void)state;
+	comments = commented(&f);
+	first = entry(&f, comments, "001-jane.md");
+	h = open_as(&f, first, O_WRONLY);
+	write_at(&f, &r, first, h, STR("one\n"), 0);
+	flush(&f, &r, h);
+	sent(&f, "PUT", FIVE "comments/91/", "{\"text\":\"one\",\"data\":{\"text\":\"one\"}}");
+	answer(&f, 200, "{\"id\":\"91\",\"data\":{\"text\":\"one\"}}");
+	succeeded(&r);
+	write_at(&f, &r, first, h, STR("two\n"), 4);
+	wrote(&r, 4);
+	flush(&f, &r, h);
+	sent(&f, "PUT", FIVE "comments/91/", "{\"text\":\"one\\u000atwo\",\"data\":{\"text\":\"one\\u000atwo\"}}");
+	answer(&f, 200, "{\"id\":\"91\",\"data\":{\"text\":\"one\\u000atwo\"}}");
+	succeeded(&r);
+	handle_free(h);
 	end(&f);
 }
 
@@ -346,10 +373,11 @@ static void test_rename_onto_comment(void **state)
 	answer(&f, 201, "{\"id\":\"93\"}");
 	succeeded(&r);
 	scratch(&f, comments, "tmp", STR("text"));
+	/* the list was outdated by what was sent */
 	rename_to(&f, &r, comments, "tmp", "009-x.md");
+	sent(&f, "GET", FIVE "comments/?per_page=100", "");
+	answer(&f, 200, NOTES);
 	failed(&r, -EPERM);
-	/* the list was outdated by what was sent; the kernel looks the name up first */
-	listed(&f, comments, NOTES);
 	rename_to(&f, &r, comments, "tmp", "001-jane.MD");
 	failed(&r, -EPERM);
 	rename_to(&f, &r, comments, "tmp", "001-janexyz");
@@ -362,6 +390,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_comment),
+		cmocka_unit_test(test_flushed_between),
 		cmocka_unit_test(test_comment_removed),
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_rename),
