@@ -94,6 +94,10 @@ void attr_entry(struct op *op, struct node *n, struct op_entry *e)
 {
 	*e = (struct op_entry){.node = n};
 	attr_fill(op, n, &e->attr);
-	e->entry_timeout = n->kind->name ? STATIC_TIMEOUT : n->scratch ? 0 : ATTR_NAMED_TIMEOUT;
+	/* an issue's other names end with it, and only rmdir of the one real name tells the kernel */
+	if (n->kind->name)
+		e->entry_timeout = STATIC_TIMEOUT;
+	else
+		e->entry_timeout = n->scratch || S_ISLNK(n->kind->mode) ? 0 : ATTR_NAMED_TIMEOUT;
 	e->attr_timeout = S_ISREG(n->kind->mode) ? 0 : ATTR_NAMED_TIMEOUT;
 }

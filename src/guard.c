@@ -13,6 +13,7 @@
 
 #define RECORDS_MAX 4096
 #define MINUTE_MS 60000
+#define WAITED_MS 1000 /* less is not worth a look */
 
 struct refusal {
 	struct list link;
@@ -20,10 +21,12 @@ struct refusal {
 	bool is_dir;
 	struct process who;
 	int64_t when;
+	int64_t walk; /* the same for siblings, but moved on by what they had to wait */
 };
 
 struct deletion {
 	struct list link;
+	uint64_t issue; /* its ino: to try again is not to delete another one */
 	struct process who;
 	int64_t when;
 };
@@ -86,7 +89,7 @@ static void prune(struct guard *g, int64_t now)
 		struct refusal *r = container_of(l, struct refusal, link);
 
 		l = l->next;
-		if (now - r->when < GUARD_MS)
+		if (now - r->walk < GUARD_MS)
 			continue;
 		if (!process_same(&last, &r->who)) {
 			last = r->who;
@@ -121,20 +124,34 @@ void guard_refused(struct guard *g, struct node *dir, bool is_dir, const struct 
 		r->who = *who;
 		g->n++;
 	}
-	r->when = now;
+	r->when = r->walk = now;
 	list_remove(&r->link);
 	list_add(&g->refusals, &r->link);
+}
+
+void guard_waited(struct guard *g, const struct node *node, int64_t began, int64_t now)
+{
+	const struct node *issues;
+
+	if (!g->n || now - began < WAITED_MS || !(issues = issues_of(node)))
+		return;
+	for (struct list *l = g->refusals.prev; l != &g->refusals; l = l->prev) {
+		struct refusal *r = container_of(l, struct refusal, link);
+
+		if (r->is_dir && began - r->walk < GUARD_MS && touches(r->dir, issues))
+			r->walk = now;
+	}
 }
 
 static bool is_refused(const struct guard *g, const struct node *issue, const struct process *who, int64_t now)
 {
 	for (struct list *l = g->refusals.prev; l != &g->refusals; l = l->prev) {
 		const struct refusal *r = container_of(l, struct refusal, link);
-		bool recent = now - r->when < GUARD_MS;
+		bool recent = now - r->when < GUARD_MS, walking = now - r->walk < GUARD_MS;
 
 		if (touches(r->dir, issue) && (recent || (process_same(&r->who, who) && who->tgid)))
 			return true;
-		if (recent && r->is_dir && r->who.ppid == who->ppid && touches(r->dir, issues_of(issue)))
+		if (walking && r->is_dir && r->who.ppid == who->ppid && touches(r->dir, issues_of(issue)))
 			return true;
 	}
 	return false;
@@ -152,13 +169,13 @@ int guard_check(const struct guard *g, const struct node *issue, const struct pr
 		bool recent = now - d->when < MINUTE_MS;
 
 		/* those that cannot be told apart share what one may do in a minute */
-		own += process_same(&d->who, who) && (who->tgid || recent);
+		own += process_same(&d->who, who) && (who->tgid || recent) && d->issue != issue->ino;
 		all += recent;
 	}
 	return own >= max || all >= (max > GUARD_A_MINUTE ? max : GUARD_A_MINUTE) ? -EDQUOT : 0;
 }
 
-int guard_deleting(struct guard *g, const struct process *who, int64_t now)
+int guard_deleting(struct guard *g, const struct node *issue, const struct process *who, int64_t now)
 {
 	struct list *l = g->deletes.next;
 	struct deletion *d;
@@ -175,6 +192,7 @@ int guard_deleting(struct guard *g, const struct process *who, int64_t now)
 	if (!d)
 		return -ENOMEM;
 	list_init(&d->link);
+	d->issue = issue->ino;
 	d->who = *who;
 	d->when = now;
 	list_add(&g->deletes, &d->link);

@@ -93,7 +93,8 @@ const struct kind kinds[] = {
 	{KIND_PROJECTS, KIND_ORG, "projects", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = "organizations/{o}/projects/?per_page=100", .fresh_s = 300, .class = &item_project,
 	 .child = KIND_PROJECT},
-	{KIND_PROJECT, KIND_PROJECTS, .mode = DIR_MODE, .valid = name_is_slug},
+	/* writable, or the kernel alone would refuse an rmdir of issues/, and the guard not hear of it */
+	{KIND_PROJECT, KIND_PROJECTS, .mode = OWN_DIR_MODE, .needs = NEED_DELETE, .valid = name_is_slug},
 	{KIND_FILE, KIND_PROJECT, "project.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
 	{KIND_PROJECT_EVENTS, KIND_PROJECT, "events", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = "projects/{o}/{p}/events/?per_page={E}", .fresh_s = 30, .class = &item_event,

@@ -76,6 +76,7 @@ void op_free(struct op *op)
 {
 	list_remove(&op->link);
 	list_remove(&op->waiter.link);
+	guard_waited(&op->mount->guard, op->node, op->start, now_ms(op->mount));
 	node_unref(op->node, 1);
 	node_unref(op->to, 1);
 	node_unref(op->onto, 1);

@@ -496,7 +496,7 @@ static int delete_issue(struct op *op, struct node *issue)
 	if (!step)
 		return -ENOMEM;
 	step->effect = EFFECT_DELETED;
-	return guard_deleting(&op->mount->guard, &who, now_ms(op));
+	return guard_deleting(&op->mount->guard, issue, &who, now_ms(op));
 }
 
 int verb_rmdir(struct op *op)

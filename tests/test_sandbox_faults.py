@@ -178,6 +178,8 @@ def test_the_log(server):
     assert [(e["method"], e["path"], e["query"], e["status"], e["body"]) for e in log] == [
         ("GET", "/api/0/organizations/acme/issues/", "query=is%3Aresolved&limit=1", 200, None),
         ("PUT", "/api/0/organizations/acme/issues/WEB-1/", "", 200, '{"status": "resolved"}')]
+    assert server.control("GET", f"requests?token={server.token[-8:]}") == log
+    assert server.control("GET", "requests?token=another") == []
     server.forget()
     assert server.requests() == []
 

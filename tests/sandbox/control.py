@@ -23,7 +23,8 @@ def handle(app, request):
 def answer(app, request, parts):
     match (request.method, *parts):
         case ("GET", "requests"):
-            return reply(app.log)
+            token = request.get("token")
+            return reply([e for e in app.log if token in (None, e["token"])])
         case ("DELETE", "requests"):
             app.log.clear()
             return Response(204)
