@@ -9,6 +9,7 @@
 #include "sentryfs/change.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "sentryfs/json.h"
@@ -162,8 +163,8 @@ static int apply_comments(struct change *c, struct change_step *step, struct str
 		r = item_apply(step->issues[1], body, now_ms(c), &wall);
 	if (r || issue->comments == UINT64_MAX || !step->comments)
 		return r;
-	snprintf(delta, sizeof(delta), "{\"numComments\":%llu}",
-		 (unsigned long long)(issue->comments + (uint64_t)(int64_t)step->comments));
+	snprintf(delta, sizeof(delta), "{\"numComments\":%" PRIu64 "}",
+		 issue->comments + (uint64_t)(int64_t)step->comments);
 	return item_apply(issue, str_of(delta), now_ms(c), &wall);
 }
 
