@@ -16,7 +16,7 @@
 #include "sentryfs/source.h"
 
 #define PAGE_MAX 100u
-#define RUN_MIN 2u /* steps in order that make a habit */
+#define RUN_MIN 3u /* steps in order that make a habit */
 
 void ahead_init(struct ahead *a)
 {
@@ -304,7 +304,7 @@ int ahead_event(struct op *op)
 	if (run && !op->noted)
 		fetch_window(op, run, issue->parent);
 	/* the second body that is opened in a directory, or the first of a habit */
-	habit = run || n->parent->bodies || (ahead->used && find_run(ahead, n->parent->kind)->length > RUN_MIN);
+	habit = run || n->parent->bodies || (ahead->used && find_run(ahead, n->parent->kind)->length >= RUN_MIN);
 	if (!op->noted)
 		n->parent->bodies++;
 	op->noted = true;

@@ -294,8 +294,12 @@ static void on_checked(void *arg, struct api_answer *answer)
 		step->error = 0;
 	else if (answer->error && !(step->effect == EFFECT_DELETED && r == -ENOENT))
 		set_words(step, words, "it is not known whether this was done: look before you try again");
-	else
+	else {
 		set_words(step, words, "asked again, the server shows that it was not done");
+		/* half an answer to a request that had no effect is a broken connection, not bad JSON */
+		if (step->error == -EBADMSG)
+			step->error = -EIO;
+	}
 	c->at++;
 	next(c);
 }

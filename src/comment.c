@@ -98,6 +98,16 @@ int command_comment(struct op *op, struct node *n, struct str value)
 	return change_own(op, n, n->item, "PUT", value, 0);
 }
 
+/* `3`, `003` or the whole name of its file: nothing else may remove a comment. */
+static bool is_called(const struct item *comment, uint64_t number, struct str value)
+{
+	size_t n = strlen(comment->name);
+
+	return comment->number == number &&
+	       (!memchr(value.s, '-', value.n) ||
+		(value.n == n + 3 && !memcmp(value.s, comment->name, n) && !memcmp(value.s + n, ".md", 3)));
+}
+
 int command_comment_remove(struct op *op, struct node *n, struct str value)
 {
 	cleanup_ask struct ask a = {0};
@@ -106,7 +116,7 @@ int command_comment_remove(struct op *op, struct node *n, struct str value)
 	uint64_t which;
 	int r;
 
-	number = str_cut(&number, '-'); /* 003-jane.md will do */
+	number = str_cut(&number, '-');
 	if (str_to_u64(number, &which) || !which)
 		return control_refuse(op, n, value, -EINVAL, "that is not the number of a comment");
 	if (control_subject(n)->comments == 0)
@@ -117,7 +127,9 @@ int command_comment_remove(struct op *op, struct node *n, struct str value)
 	if (r)
 		return r == -EINPROGRESS ? r : control_refuse(op, n, value, r, "the comments could not be listed");
 	for (size_t i = 0; i < res->listing->n; i++)
-		if (res->listing->items[i]->number == which)
+		if (is_called(res->listing->items[i], which, value))
 			return change_own(op, n, res->listing->items[i], "DELETE", value, -1);
-	return control_refuse(op, n, value, -ENOENT, "there is no comment of that number");
+	return memchr(value.s, '-', value.n)
+		       ? control_refuse(op, n, value, -EINVAL, "there is no comment of that name; its number will do")
+		       : control_refuse(op, n, value, -ENOENT, "there is no comment of that number");
 }

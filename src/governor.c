@@ -107,6 +107,8 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 		else if (number(r, "X-Sentry-Rate-Limit-Reset", &n) && n < INT64_MAX / 2000)
 			wait = until_reset_ms(clock, (int64_t)n);
 		g->blocked = clock->now_ms(clock) + wait;
+	} else if (g->blocked - clock->now_ms(clock) >= BLOCKED_MAX_MS) {
+		g->blocked = 0; /* the one that was tried came through */
 	} else if (number(r, "X-Sentry-Rate-Limit-Remaining", &n) && !n &&
 		   number(r, "X-Sentry-Rate-Limit-Reset", &reset) && reset < INT64_MAX / 2000 && !g->known) {
 		g->blocked = clock->now_ms(clock) + until_reset_ms(clock, (int64_t)reset);

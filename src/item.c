@@ -16,6 +16,7 @@
 #include "sentryfs/name.h"
 
 #define SCRATCH ((size_t)2048)
+#define ENCODED_MAX ((size_t)NAME_BYTES_MAX - 16) /* room for a number before it and a suffix after it */
 
 /* A member that is a string or a whole number, as text. */
 static struct str text_member(const cJSON *entry, const char *key, struct buf *scratch)
@@ -32,10 +33,21 @@ static struct str text_member(const cJSON *entry, const char *key, struct buf *s
 
 static struct str encoded(struct str text, struct buf *scratch)
 {
-	size_t begin = scratch->len;
+	size_t begin = scratch->len, n;
+	const char *s;
 
 	name_encode(scratch, text);
-	return (struct str){scratch->data + begin, scratch->len - begin};
+	s = scratch->data + begin;
+	n = scratch->len - begin;
+	if (n > ENCODED_MAX) { /* cut at a character, and not within %XX */
+		n = ENCODED_MAX;
+		while (((unsigned char)s[n] & 0xc0) == 0x80)
+			n--;
+		for (size_t back = 1; back <= 2; back++)
+			if (s[n - back] == '%')
+				n -= back;
+	}
+	return (struct str){s, n};
 }
 
 static void time_member(const cJSON *entry, const char *key, struct timespec *ret)

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "sentryfs/name.h"
+#include "sentryfs/verbs.h"
 
 #define CACHE_BYTES_MAX ((size_t)128 << 20)
 
@@ -31,6 +32,9 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 
 void mount_done(struct mount *m)
 {
+	/* what was open when the mount ended is never released */
+	while (!list_empty(&m->tree.handles))
+		handle_free(list_first(&m->tree.handles, struct handle, link));
 	changes_done(&m->changes);
 	guard_done(&m->guard);
 	scratches_done(&m->scratches);

@@ -79,6 +79,7 @@ void op_free(struct op *op)
 	guard_waited(&op->mount->guard, op->node, op->start, now_ms(op->mount));
 	node_unref(op->node, 1);
 	node_unref(op->to, 1);
+	node_unref(op->onto, 1);
 	blob_unref(op->data);
 	change_unref(op->change);
 	free(op);

@@ -108,6 +108,7 @@ void tree_init(struct tree *t)
 {
 	*t = (struct tree){0};
 	list_init(&t->nodes);
+	list_init(&t->handles);
 }
 
 void tree_done(struct tree *t)

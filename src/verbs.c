@@ -181,6 +181,7 @@ struct handle *handle_free(struct handle *h)
 	buf_done(&h->text);
 	blob_unref(h->content);
 	listing_unref(h->listing);
+	list_remove(&h->link);
 	node_unref(h->node, 1);
 	free(h);
 	return NULL;
@@ -190,8 +191,10 @@ struct handle *handle_new(struct node *n)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
-	if (h)
+	if (h) {
 		h->node = node_ref(n);
+		list_add(&n->tree->handles, &h->link);
+	}
 	return h;
 }
 

@@ -182,9 +182,13 @@ int verb_create(struct op *op)
 
 /* ---- write ---- */
 
-/* A piece of a text: it continues what came before, or begins anew at the start. */
+/* A piece of a text: it continues what came before, or begins anew at the start. Once one
+ * was refused the rest is too, so that no part of the text is sent. */
 static int gather(struct handle *h, struct str piece, size_t offset)
 {
+	if (offset && h->refused)
+		return h->refused;
+	h->refused = 0;
 	if (!h->dirty || offset == h->base) {
 		h->text.len = 0;
 		h->base = offset;
@@ -199,17 +203,23 @@ static int gather(struct handle *h, struct str piece, size_t offset)
 		return -EINVAL;
 	}
 	buf_add_str(&h->text, piece);
-	if (h->text.error) {
-		int r = h->text.error;
+	h->dirty = !h->text.error;
+	return h->text.error;
+}
 
-		/* a text that is too long must not be sent in part */
-		buf_done(&h->text);
-		buf_init(&h->text, TEXT_MAX);
-		h->dirty = false;
+static int take_piece(struct op *op)
+{
+	struct handle *h = op->handle;
+	int r = gather(h, blob_str(op->data), op->offset);
+
+	if (!r || r == h->refused)
 		return r;
-	}
-	h->dirty = true;
-	return 0;
+	h->refused = r;
+	h->dirty = false;
+	buf_done(&h->text);
+	buf_init(&h->text, TEXT_MAX);
+	return control_refuse(op, op->node, STR("(text)"), r,
+			      r == -EFBIG ? "a text is at most 1 MiB" : "pieces of a text come one after another");
 }
 
 int verb_write(struct op *op)
@@ -222,11 +232,7 @@ int verb_write(struct op *op)
 		r = scratch_write(n->scratch, bytes, op->offset);
 		op->mount->clock->wall(op->mount->clock, &n->scratch->mtime);
 	} else if (n->kind->control->text) {
-		r = gather(op->handle, bytes, op->offset);
-		if (r)
-			control_refuse(op, n, STR("(text)"), r,
-				       r == -EFBIG ? "a text is at most 1 MiB"
-						   : "pieces of a text come one after another");
+		r = take_piece(op);
 	} else {
 		r = control_run(op, n, bytes);
 	}
@@ -238,9 +244,9 @@ int verb_write(struct op *op)
 int verb_flush(struct op *op)
 {
 	struct handle *h = op->handle;
-	int r = 0;
+	int r = h->refused;
 
-	if (!op->data && h->dirty) {
+	if (!r && !op->data && h->dirty) {
 		/* whatever becomes of it, it is sent once */
 		h->dirty = false;
 		r = buf_to_blob(&h->text, &op->data);
@@ -248,9 +254,15 @@ int verb_flush(struct op *op)
 	}
 	if (!r && op->data)
 		r = control_run(op, op->node, blob_str(op->data));
-	if (!r)
-		op->reply->error(op, 0);
-	return r;
+	if (r)
+		return r;
+	if (op->data && op->node->kind->id == KIND_COMMENT) {
+		/* the next piece through this handle continues it */
+		blob_unref(h->content);
+		h->content = blob_ref(op->data);
+	}
+	op->reply->error(op, 0);
+	return 0;
 }
 
 /* ---- setattr, access ---- */
@@ -331,38 +343,43 @@ int verb_unlink(struct op *op)
 	return 0;
 }
 
-static int rename_onto(struct op *op, struct scratch *s)
+/* The file that is renamed onto, into op->onto. Found once: its change makes the listing of
+ * the comments untrue. */
+static int find_onto(struct op *op, const struct kind *k)
 {
-	struct mount *m = op->mount;
-	const struct kind *k = kind_lookup(op->to, false, op->to_name);
-	struct node *n;
+	cleanup_ask struct ask a = {0};
+	struct str name = str_of(op->to_name);
+	struct item *comment = NULL;
+	struct resource *res;
 	int r;
 
-	if (op->to->kind->id == KIND_COMMENTS && !k) {
-		cleanup_ask struct ask a = {0};
-		struct resource *res;
-		struct item *comment = NULL;
-		struct str name = str_of(op->to_name);
-
-		r = ask_listing(m, op->to, &a);
-		a.want.peek = a.want.stale_ok = true;
-		if (!r && !op_need(op, &a.want, &res) && name.n > 3)
+	if (!k) {
+		r = ask_listing(op->mount, op->to, &a);
+		if (!r)
+			r = op_need(op, &a.want, &res);
+		if (r)
+			return r;
+		k = kind_of(KIND_COMMENT);
+		if (name.n > 3 && !strcmp(op->to_name + name.n - 3, ".md"))
 			comment = map_get(&res->listing->by_name, (struct str){name.s, name.n - 3});
 		if (!comment)
 			return -EPERM;
-		n = node_get(&m->tree, op->to, kind_of(KIND_COMMENT), op->to_name, comment);
-	} else {
-		n = node_get(&m->tree, op->to, k, op->to_name, NULL);
 	}
-	if (!n)
-		return -ENOMEM;
-	r = may_write(op, n);
+	op->onto = node_get(&op->mount->tree, op->to, k, op->to_name, comment);
+	return op->onto ? 0 : -ENOMEM;
+}
+
+static int rename_onto(struct op *op, struct scratch *s, const struct kind *k)
+{
+	int r = op->onto ? 0 : find_onto(op, k);
+
 	if (!r)
-		r = !str_trim(buf_str(&s->data)).n
-			    ? control_refuse(op, n, STR(""), -EINVAL, "an empty save changes nothing")
-			    : control_run(op, n, buf_str(&s->data));
-	node_unref(n, 1);
-	return r;
+		r = may_write(op, op->onto);
+	if (r)
+		return r;
+	return !str_trim(buf_str(&s->data)).n
+		       ? control_refuse(op, op->onto, STR(""), -EINVAL, "an empty save changes nothing")
+		       : control_run(op, op->onto, buf_str(&s->data));
 }
 
 int verb_rename(struct op *op)
@@ -386,7 +403,7 @@ int verb_rename(struct op *op)
 		return -EEXIST;
 	op_lock(op);
 	if (k || (!other && !scratch_may_be(op->to, op->to_name, false))) {
-		r = k || op->to->kind->id == KIND_COMMENTS ? rename_onto(op, s) : -EPERM;
+		r = k || op->to->kind->id == KIND_COMMENTS ? rename_onto(op, s, k) : -EPERM;
 		if (r)
 			return r == -EPERM ? refuse(op, op->node, r, "rename to", op->to_name, "there is no such file",
 						    NULL)

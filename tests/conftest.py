@@ -9,9 +9,11 @@ import json
 import os
 import pathlib
 import select
+import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -20,6 +22,9 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parent
 TOP = TESTS.parent
 PROGRAM = os.environ.get("SENTRYFS", str(TOP / "build" / "sentryfs"))
+# what the program is started under (valgrind), and whether it is as users have it: figures are measured then alone
+WRAPPER = shlex.split(os.environ.get("SENTRYFS_WRAPPER", ""))
+PLAIN = not WRAPPER and b"__asan_init" not in pathlib.Path(PROGRAM).read_bytes()
 
 
 class Sandbox:
@@ -56,6 +61,13 @@ class Sandbox:
         self.process.wait(20)
 
 
+def open_to_all(path):
+    """Lets every user walk to `path`, which pytest made for its own user alone."""
+    for parent in (path, *path.parents):
+        if parent.stat().st_uid == os.getuid() and str(parent).startswith(f"{tempfile.gettempdir()}/"):
+            parent.chmod(0o755)
+
+
 def wait_until(condition, what, seconds=20):
     end = time.monotonic() + seconds
     while not condition():
@@ -67,7 +79,7 @@ class Mount:
     def __init__(self, sandbox, where, *args, source=None, token=None, env=None):
         self.where = where
         where.mkdir(exist_ok=True)
-        command = [PROGRAM, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
+        command = [*WRAPPER, PROGRAM, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
         self.env = {"PATH": os.environ["PATH"], "HOME": str(where.parent), "LANG": "C.UTF-8",
                     "SENTRY_AUTH_TOKEN": token or sandbox.token,
                     **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, **(env or {})}

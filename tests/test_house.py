@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The house's own rules: floors include only downward, the manual and the help agree with the options."""
+"""The house's own rules: floors include only downward, one concept a file, no sleep in a test."""
 
 import os
 import re
-import subprocess
 
 import pytest
-from conftest import PROGRAM, TOP
+from conftest import TOP
 
 FLOORS = {
     0: "buf str name json map list log clock journal process options rc token target origin",
@@ -47,18 +46,17 @@ def test_a_file_is_one_concept(path):
     assert len(text.splitlines()) <= 650
 
 
-def test_help_and_manual_name_the_same_options():
-    text = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
-    manual = (TOP / "man/sentryfs.1").read_text().replace("\\-", "-")
-    options = re.findall(r"--([a-z][a-z-]+)", text)
-    assert len(options) > 15
-    for option in options:
-        names = (option, option.replace("-", "_"))
-        assert any(re.search(rf"\b{n}\b", manual) for n in names), f"{option} is not in the manual"
-
-
 def test_the_readme_names_its_two_commands():
     text = (TOP / "README.md").read_text()
     assert "tools/demo" in text and "tools/test" in text
     for tool in ("tools/demo", "tools/test", ".ci/run"):
         assert os.access(TOP / tool, os.X_OK)
+
+
+def test_no_test_sleeps():
+    """A test waits for an event, within a bound."""
+    waits = re.compile(r"\btime\.sleep\(|\bsleep\s+[\d.]|\b(?:u|nano)?sleep\(")
+    for path in [*(TOP / "tests").glob("*.py"), *(TOP / "tests/unit").iterdir(), TOP / "tests/sandbox/client.py",
+                 TOP / "tools/test", TOP / "tools/demo", TOP / "tools/lib.sh"]:
+        if path != TOP / "tests/test_house.py":
+            assert not waits.search(path.read_text()), path.name

@@ -31,14 +31,18 @@ def test_cold_listing_of_a_thousand(big, thousand):
     asked = paths(thousand)
     assert asked.count("/api/0/organizations/acme/issues/") == 10
     assert len(asked) <= 13
+
+
+@pytest.mark.parametrize("command,lines", [
+    (f"ls -lt {ISSUES} | tail -n +2", 1000), (f"cat {ISSUES}/*/status", 1000), (f"cat {ISSUES}/*/title", 1000),
+    (f"cat {ISSUES}/*/issue.json | grep '^  .shortId'", 1000), (f"find {ISSUES} -maxdepth 2 -name status", 1000),
+    (f"find {ISSUES} -mindepth 1 -maxdepth 1", 1000),
+    (f"find {ISSUES} -maxdepth 2 -name title", 1000)])
+def test_what_a_listing_told_costs_nothing(big, thousand, command, lines):
+    assert big.sh(f"ls {ISSUES}").returncode == 0
     thousand.forget()
-    for command, lines in ((f"ls -lt {ISSUES} | tail -n +2", 1000), (f"cat {ISSUES}/*/status", 1000),
-                           (f"cat {ISSUES}/*/title", 1000), (f"grep -c shortId {ISSUES}/*/issue.json", 1000),
-                           (f"find {ISSUES} -maxdepth 2 -name status", 1000),
-                           (f"find {ISSUES} -mindepth 1 -maxdepth 1", 1000)):
-        done = big.sh(command)
-        assert done.returncode == 0 and len(done.stdout.splitlines()) == lines, (command, done.stderr)
-    assert big.sh(f"find {ISSUES} -maxdepth 2").returncode == 0
+    done = big.sh(command)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == lines, done.stderr
     assert paths(thousand) == []
 
 
@@ -65,29 +69,119 @@ def test_one_file_on_a_cold_mount(mount, sandbox):
                               "/api/0/organizations/acme/issues/WEB-5/"]
 
 
-# command, requests (after `ls` of the project's issues)
+# Every directory of the tree, by its row in the mount's README.md: what the first `ls` of it costs when all above it was
+# listed. A listing costs nothing an entry, so `ls -l` costs no more, but for the symlinks that it reads.
+ORG = "<organization>/"
+PROJECT = f"{ORG}projects/<project>/"
+ISSUE = f"{PROJECT}issues/<issue>/"
+DIRECTORIES = {
+    ".sentryfs/": 0,
+    ORG: 0,                             # the root's listing came with the mount
+    f"{ORG}issues/": 0,                 # enumerates nothing
+    f"{ORG}projects/": 1,
+    PROJECT: 0,
+    f"{PROJECT}events/": 1,
+    f"{PROJECT}issues/": 3,             # a page of 100 each, and once what the token may do
+    f"{PROJECT}issues/.bulk/": 0,
+    ISSUE: 0,
+    f"{ISSUE}comments/": 1,             # 0 where numComments is 0: a test below
+    f"{ISSUE}tags/": 1,
+    f"{ISSUE}events/": 1,
+    f"{ISSUE}hashes/": 1,
+}
+READLINKS = {f"{ISSUE}events/": 1}      # recommended; latest and oldest are the first and the last of the listing
+# Files and symlinks whose first `cat` costs something, when the directory they are in was listed. What is not named here
+# costs nothing.
+FILES = {
+    f"{ORG}members.tsv": 1,
+    f"{ORG}teams.tsv": 1,
+    f"{ORG}environments.tsv": 1,
+    f"{ORG}releases.tsv": 1,
+    f"{ORG}issues/<SHORT-ID>@": 2,      # the issue, and the projects on the way to which it points
+    f"{PROJECT}events/<event>.json": 1,
+    f"{ISSUE}details.json": 1,
+    f"{ISSUE}activity.jsonl": 1,        # of the same answer as details.json
+    f"{ISSUE}events/<event>.json": 1,
+    f"{ISSUE}events/latest.json@": 1,   # the event: which one it is, the listing told
+    f"{ISSUE}events/oldest.json@": 1,   # which one it is comes with the event
+    f"{ISSUE}events/recommended.json@": 1,
+}
+
+
+def tree_of(mount):
+    """The rows of README.md's tree, which the program walks out of its table: directories end in /, symlinks in @."""
+    block = (mount.where / "README.md").read_text().split("```")[1]
+    rows, above = [], []
+    for line in block.strip("\n").splitlines():
+        above[(len(line) - len(line.lstrip())) // 2:] = [line.strip()]
+        rows.append("".join(above))
+    return rows
+
+
+def test_every_directory_of_the_tree_has_a_budget(mounted):
+    tree = tree_of(mounted)
+    assert {row for row in tree if row.endswith("/")} == set(DIRECTORIES)
+    assert set(FILES) <= set(tree)
+
+
+def real(mount, row):
+    """A path for a row, with all above it listed: WEB-3 has comments, WEB-1 two hashes and 137 events."""
+    names = {"<organization>": "acme", "<project>": "web", "<issue>": "WEB-3", "<SHORT-ID>": "WEB-3"}
+    path = ""
+    for part in row.rstrip("/@").split("/"):
+        where = mount.where / path
+        listed = mount.sh(f"ls -a ./{path}").stdout.split("\n")
+        if part.startswith("<") and part not in names:
+            suffix = part.partition(">")[2]
+            part = next(n for n in listed if n.endswith(suffix) and n not in (".", "..") and (where / n).is_file()
+                        and not (where / n).is_symlink())
+        path = f"{path}/{names.get(part, part)}".lstrip("/")
+    return path
+
+
+@pytest.mark.parametrize("row", DIRECTORIES)
+def test_budget_of_a_directory(mounted, sandbox, row):
+    path = real(mounted, row)
+    sandbox.forget()
+    listed = mounted.sh(f"ls {path}")
+    assert listed.returncode == 0 and (listed.stdout or row == f"{ORG}issues/")
+    assert len(sandbox.requests()) == DIRECTORIES[row], paths(sandbox)
+    long = mounted.sh(f"ls -l {path}")
+    assert long.returncode == 0 and len(long.stdout.splitlines()) == len(listed.stdout.splitlines()) + 1
+    assert len(sandbox.requests()) == DIRECTORIES[row] + READLINKS.get(row, 0), paths(sandbox)
+
+
+@pytest.mark.parametrize("row", FILES)
+def test_budget_of_a_file(mounted, sandbox, row):
+    path = real(mounted, row)
+    sandbox.forget()
+    done = mounted.sh(f"if [ -d {path} ]; then ls {path}; else cat {path}; fi")
+    assert done.returncode == 0 and done.stdout, done.stderr
+    assert len(sandbox.requests()) == FILES[row], paths(sandbox)
+
+
+def test_every_other_file_costs_nothing(mounted, sandbox):
+    rows = [row for row in tree_of(mounted) if not row.endswith("/") and row not in FILES]
+    assert len(rows) > 30
+    for row in rows:
+        path = real(mounted, row)
+        sandbox.forget()
+        done = mounted.sh(f"cat {path}")
+        assert (done.returncode, done.stderr) == (0, ""), row
+        assert paths(sandbox) == [], row
+
+
+# command, requests (after `ls` of the project's issues): what rows alone do not say
 BUDGET = [
-    (f"ls {ISSUES}/WEB-1", 0),
-    (f"ls -l {ISSUES}/WEB-1", 0),
-    (f"cat {ISSUES}/WEB-1/issue.json", 0),
-    (f"ls {ISSUES}/WEB-1/events", 1),
-    (f"ls {ISSUES}/WEB-1/hashes", 1),
+    (f"ls {ISSUES}/WEB-1 {ISSUES}/WEB-2 {ISSUES}/WEB-3", 0),
     (f"ls -l {ISSUES}/WEB-1/hashes", 1),
-    (f"ls {ISSUES}/WEB-1/tags", 1),
     (f"cat {ISSUES}/WEB-1/tags/*", 1),
     (f"cat {ISSUES}/WEB-1/details.json {ISSUES}/WEB-1/activity.jsonl", 1),
     (f"cat {ISSUES}/WEB-1/events/latest.json", 1),
     (f"cat {ISSUES}/WEB-1/events/oldest.json", 1),
     (f"cat {ISSUES}/web-1/title", 0),
-    ("ls acme", 0),
-    ("ls acme/projects", 0),
     ("cat acme/organization.json acme/projects/web/project.json", 0),
-    ("cat acme/members.tsv", 1),
-    ("cat acme/teams.tsv", 1),
-    ("cat acme/environments.tsv", 1),
-    ("cat acme/releases.tsv", 1),
     ("cat acme/issues/WEB-1/title", 0),
-    ("ls acme/projects/web/events", 1),
     ("cat README.md AGENTS.md .ignore .sentryfs/status .sentryfs/requests .sentryfs/errors", 0),
 ]
 

@@ -102,6 +102,44 @@ def test_no_answer_with_and_without_the_change(server, fault, keep):
     assert server.get(issue_path(server, "WEB-1")).status == (404 if keep else 200)
 
 
+def test_an_answer_may_be_older_than_a_change(server):
+    path = issue_path(server, "WEB-1")
+    server.faults({"method": "GET", "late_ms": 300})
+    late = []
+    asking = threading.Thread(target=lambda: late.append(server.get(path)))
+    asking.start()
+    eventually(lambda: server.requests())
+    assert server.put(path, {"status": "resolved"}).json["status"] == "resolved"
+    asking.join(10)
+    assert late[0].json["status"] == "unresolved"
+    assert server.get(path).json["status"] == "resolved"
+
+
+def test_a_member_that_the_server_does_not_know(server):
+    server.faults({"method": "PUT", "strip": ["status"]})
+    data = server.put(issue_path(server, "WEB-1"), {"status": "resolved", "hasSeen": True}).json
+    assert (data["status"], data["hasSeen"]) == ("unresolved", True)
+    assert server.requests()[-1]["body"] == '{"status": "resolved", "hasSeen": true}'
+
+
+def test_a_rule_for_some_methods(server):
+    server.faults({"method": "put|POST", "path": "/issues/", "status": 409})
+    assert server.get(issue_path(server, "WEB-1")).status == 200
+    assert server.put(issue_path(server, "WEB-1"), {}).status == 409
+    assert server.call("POST", issue_path(server, "WEB-1") + "comments/", {"text": "x"}).status == 409
+
+
+def test_a_403_says_which_scope_is_missing_or_does_not(server):
+    path, token = issue_path(server, "WEB-1"), server.make_token("event:read")
+    told = server.put(path, {"status": "resolved"}, token=token)
+    assert (told.status, told.json) == (403, {"detail": "You do not have permission to perform this action."})
+    assert told.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="event:write event:admin"'
+    server.faults({"method": "PUT", "drop_headers": ["WWW-Authenticate"]})      # servers before 2026
+    untold = server.put(path, {"status": "resolved"}, token=token)
+    assert (untold.status, untold.headers["WWW-Authenticate"]) == (403, None) and untold.json == told.json
+    assert server.issue("WEB-1")["status"] == "unresolved"
+
+
 @pytest.mark.parametrize("where", ["before-headers", "after-headers", "mid-body"])
 def test_hang(server, where):
     server.faults({"path": "/organizations/$", "hang": where})
@@ -173,6 +211,18 @@ def test_keep_alive_and_broken_requests(shared):
 
 
 # -- limits and size --------------------------------------------------------------------------------------------------
+
+def test_the_limit_of_a_server_of_ones_own():
+    with Sandbox("--same-limit", 999) as s:
+        for path in ("/issues/", "/issues/WEB-1/", "/issues/WEB-1/tags/"):
+            headers = s.get(s.org + path).headers
+            assert headers["X-Sentry-Rate-Limit-Limit"] == "999" and not headers["X-Sentry-Rate-Limit-ConcurrentLimit"]
+            assert int(headers["X-Sentry-Rate-Limit-Remaining"]) > 900
+        s.options(same_limit=0)
+        assert s.get(s.org + "/issues/").headers["X-Sentry-Rate-Limit-Limit"] == "999", "nothing is enforced"
+        s.options(rate_limits=True)
+        assert s.get(s.org + "/issues/").headers["X-Sentry-Rate-Limit-Limit"] == "10"
+
 
 def test_rate_limits():
     with Sandbox("--rate-limits") as s:

@@ -21,6 +21,7 @@ struct op;
 
 /* An open file or directory: a snapshot, and what is being written. */
 struct handle {
+	struct list link; /* of all handles */
 	struct node *node;	 /* shared */
 	struct blob *content;	 /* a file's bytes */
 	struct listing *listing; /* a directory's items; NULL: static rows only */
@@ -29,6 +30,7 @@ struct handle {
 	struct buf text;
 	size_t base; /* the file offset of its first byte */
 	bool dirty;  /* there is text that was not sent */
+	int refused; /* why a piece was not taken, until the text begins anew */
 };
 
 struct op_entry {
@@ -65,6 +67,7 @@ struct op {
 	mode_t mode;	 /* of a new file */
 	struct node *to; /* shared: the directory that is renamed into */
 	char to_name[256];
+	struct node *onto;	 /* shared: the file that is renamed onto, once it is known */
 	const struct stat *attr; /* what setattr wants, NULL members aside: see verb_setattr */
 	int attr_set;
 	struct change *change; /* shared; once it is under way */

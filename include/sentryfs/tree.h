@@ -37,6 +37,7 @@ struct node {
 struct tree {
 	struct map by_key;
 	struct list nodes;
+	struct list handles; /* open files and directories; their owner frees them first */
 };
 
 void tree_init(struct tree *t);

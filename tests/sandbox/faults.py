@@ -7,6 +7,7 @@ applies to a request wins. The README beside this file lists the members. Rules 
 
 import asyncio
 import gzip
+import json
 import random
 import re
 import socket
@@ -16,7 +17,7 @@ import time
 MATCH = {"method", "path", "query", "after", "times", "probability", "seed", "note"}
 ACTIONS = {"delay_ms", "status", "body", "json", "content_type", "headers", "drop_headers", "hang", "reset", "cut",
            "garbage", "truncate", "deep", "huge", "bomb", "drip", "location", "rate_limit", "empty", "text_html",
-           "body_file", "keep", "drop"}
+           "body_file", "keep", "drop", "late_ms", "strip"}
 HANGS = ("before-headers", "after-headers", "mid-body")
 RATE_FORMS = ("object", "string", "concurrency", "retry-after", "no-reset")
 
@@ -44,7 +45,7 @@ class Rule:
         if spec.get("rate_limit") is not None and spec["rate_limit"] not in RATE_FORMS:
             raise PlanError("rate_limit is one of " + ", ".join(RATE_FORMS))
         self.spec = spec
-        self.method = spec.get("method")
+        self.methods = spec["method"].upper().split("|") if spec.get("method") else None
         self.path = pattern(spec.get("path") or "")
         self.query = pattern(spec["query"]) if spec.get("query") is not None else None
         self.skip = int(spec.get("after") or 0)
@@ -53,7 +54,7 @@ class Rule:
         self.hits = 0
 
     def applies(self, request):
-        if self.method and self.method.upper() != request.method:
+        if self.methods and request.method not in self.methods:
             return False
         if not self.path.search(request.path) or (self.query and not self.query.search(request.raw_query)):
             return False
@@ -101,6 +102,16 @@ class Plan:
             self.hanging.discard(event)
             gone.cancel()
             wait.cancel()
+
+
+def strip(rule, request):
+    """What a server does that does not know these members: it ignores them."""
+    try:
+        data = json.loads(request.body or b"{}")
+    except ValueError:
+        return
+    if isinstance(data, dict):
+        request.body = json.dumps({k: v for k, v in data.items() if k not in rule.spec["strip"]}).encode()
 
 
 def wants_route(rule):

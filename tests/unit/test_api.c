@@ -295,12 +295,93 @@ static void test_words(void **state)
 	words_are("{}", "");
 }
 
+/* The server's own text in a sample's body, and what stands before it; "" where it has none. */
+static struct str said(const cJSON *body, char *field, size_t n)
+{
+	const cJSON *detail = cJSON_GetObjectItem(body, "detail"), *first = body->child;
+
+	*field = '\0';
+	if (cJSON_IsString(body))
+		return str_of(body->valuestring);
+	if (cJSON_IsObject(detail) && *cJSON_GetObjectItem(detail, "message")->valuestring)
+		return str_of(cJSON_GetObjectItem(detail, "message")->valuestring);
+	if (cJSON_IsObject(detail)) /* no message: the code tells */
+		return str_of(cJSON_GetObjectItem(detail, "code")->valuestring);
+	if (!detail && !cJSON_IsString(first))
+		snprintf(field, n, "%s: ", first->string);
+	if (detail)
+		first = detail;
+	if (cJSON_IsArray(first))
+		first = first->child;
+	if (cJSON_IsObject(first))
+		first = cJSON_GetObjectItem(first, "msg");
+	return str_of(first->valuestring);
+}
+
+/* Every error that servers were seen to send: its errno, and its text in the words. */
+static void test_reference(void **state)
+{
+	static const struct {
+		int status, error;
+	} meant[] = {{302, -EIO},   {400, -EINVAL}, {401, -EACCES},	{403, -EACCES}, {404, -ENOENT}, {405, -EIO},
+		     {409, -EBUSY}, {422, -EINVAL}, {410, -EOPNOTSUPP}, {429, -EAGAIN}, {500, -EIO}};
+	const char *dir = getenv("SENTRYFS_REFERENCE_DIR");
+	char path[4096], line[8192];
+	struct fixture f;
+	size_t n = 0;
+	FILE *file;
+
+	(void)state;
+	if (!dir) {
+		assert_null(getenv("CI"));
+		skip();
+	}
+	snprintf(path, sizeof(path), "%s/error-samples.jsonl", dir);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	begin(&f);
+	while (fgets(line, sizeof(line), file)) {
+		cJSON *sample = cJSON_Parse(line);
+		const cJSON *body = cJSON_GetObjectItem(sample, "body"),
+			    *type = cJSON_GetObjectItem(sample, "content_type");
+		int status = cJSON_GetObjectItem(sample, "status")->valueint;
+		bool plain = type && !strcmp(type->valuestring, "text/plain");
+		char *text = cJSON_IsString(body) && (plain || !*body->valuestring) ? strdup(body->valuestring)
+										    : cJSON_PrintUnformatted(body);
+		char headers[256], field[64], first[1024];
+		struct str want = said(body, field, sizeof(field));
+		size_t m = 0;
+
+		/* a limit that ends too late to be waited for */
+		snprintf(headers, sizeof(headers), "Content-Type: %s\r\n%s",
+			 type ? type->valuestring : "application/json", status == 429 ? "Retry-After: 600\r\n" : "");
+		get(&f, "organizations/o/");
+		script_answer(&f.script, n, status, headers, text);
+		assert_int_equal(f.answers, ++n);
+		assert_int_equal(f.status, status);
+		while (m < sizeof(meant) / sizeof(*meant) && meant[m].status != status)
+			m++;
+		assert_true(m < sizeof(meant) / sizeof(*meant));
+		assert_int_equal(f.error, meant[m].error);
+		want = str_cut(&want, '\n');
+		snprintf(first, sizeof(first), "%s%.*s", field, (int)want.n, want.n ? want.s : "");
+		if (!strstr(f.words, first) || (!want.n && strchr(f.words, ':')))
+			fail_msg("'%s' is not in '%s'", first, f.words);
+		free(text);
+		cJSON_Delete(sample);
+	}
+	fclose(file);
+	assert_true(n >= 30);
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_answer), cmocka_unit_test(test_retries),  cmocka_unit_test(test_no_retry),
 		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_governor), cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_cursor),	    cmocka_unit_test(test_table),    cmocka_unit_test(test_words),
+		cmocka_unit_test(test_reference),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,8 +128,11 @@ static void test_reference(void **state)
 		next = strstr(line, "rel=\"next\"");
 		assert_non_null(next);
 		assert_int_equal(link_next(rest, &cursor), strstr(next, "results=\"true\"") != NULL);
-		if (strstr(next, "results=\"true\""))
-			assert_true(cursor.s > next && cursor.n);
+		if (strstr(next, "results=\"true\"")) {
+			const char *want = strstr(next, "cursor=\"") + 8;
+
+			assert_true(cursor.s == want && cursor.n == strcspn(want, "\""));
+		}
 		seen++;
 	}
 	fclose(f);

@@ -296,6 +296,20 @@ static void test_end_all(void **state)
 	end(&f);
 }
 
+/* What is open when the mount ends is never released. */
+static void test_open_at_the_end(void **state)
+{
+	struct fixture f;
+	struct script_reply file, directory;
+
+	(void)state;
+	begin(&f);
+	detailed(&f, &file);
+	script_run(&f.mount, &directory, verb_opendir, f.issues, NULL);
+	assert_int_equal(directory.form, REPLY_OPENED);
+	end(&f); /* the sanitizers and valgrind tell */
+}
+
 static void test_bad_names(void **state)
 {
 	static const char *const names[] = {".git",	  "foo", "web 1",  "WEB-", "-1",      "a/b-1",
@@ -502,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_slow_refresh),
 		cmocka_unit_test(test_end_all),
+		cmocka_unit_test(test_open_at_the_end),
 		cmocka_unit_test(test_bad_names),
 		cmocka_unit_test(test_aliases),
 		cmocka_unit_test(test_latest),
