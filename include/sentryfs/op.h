@@ -20,7 +20,7 @@ struct op;
 
 /* An open file or directory: a snapshot. */
 struct handle {
-	struct list link; /* of all handles */
+	struct list link;	 /* of all handles */
 	struct node *node;	 /* shared */
 	struct blob *content;	 /* a file's bytes */
 	struct listing *listing; /* a directory's items; NULL: static rows only */

@@ -87,6 +87,8 @@ def find(app, request, user, projects, text, sort, window, environments):
     if kept and kept[0] == world.version and (kept[3] > world.now() or world.frozen):
         return kept[1], kept[2]
     made = search.Search(world, text, user)
+    if sort == "inbox" and "for_review" not in made.statuses:
+        raise detail(400, "Sort key 'inbox' only works with the search term is:for_review")
     start, end = window or (world.now() - RETENTION, world.now() + DAY)
     score, found = SORTS[sort], []
     for issue in world.everything():
