@@ -126,3 +126,23 @@ int show_errors(struct buf *b, const struct source *s)
 	journal_show(&s->mount->api.errors, b);
 	return 0;
 }
+
+int show_changes(struct buf *b, const struct source *s)
+{
+	journal_show(&s->mount->api.changes, b);
+	return 0;
+}
+
+int show_last_error(struct buf *b, const struct source *s)
+{
+	if (s->item && s->item->last_error)
+		buf_puts(b, s->item->last_error);
+	return 0;
+}
+
+int show_nothing(struct buf *b, const struct source *s)
+{
+	(void)b;
+	(void)s;
+	return 0;
+}

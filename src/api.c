@@ -25,12 +25,14 @@
 struct api_call {
 	struct list link; /* in api->waiting, or in none */
 	struct api *api;
-	char *path;
-	char *url;
+	const char *method; /* a literal */
+	char *path, *url;
+	char *body;	/* or NULL */
 	void *transfer; /* NULL while it waits */
+	bool ahead;
 	enum api_class class;
-	unsigned tries;
-	int64_t start, deadline, due; /* ms */
+	unsigned tries, within_ms;
+	int64_t deadline, due; /* ms */
 	api_done_fn *done;
 	void *arg;
 };
@@ -52,6 +54,7 @@ static void call_free(struct api_call *c)
 	list_remove(&c->link);
 	free(c->path);
 	free(c->url);
+	free(c->body);
 	free(c);
 }
 
@@ -65,6 +68,7 @@ void api_done(struct api *a)
 	free(a->origin);
 	journal_done(&a->requests);
 	journal_done(&a->errors);
+	journal_done(&a->changes);
 }
 
 int api_status_to_errno(long status)
@@ -94,16 +98,27 @@ int api_status_to_errno(long status)
 	}
 }
 
-/* Which bucket of the server's limiter a path falls into (sentry-api 3.1). */
-static enum api_class classify(const char *path)
+/* Which bucket of the server's limiter a request falls into (sentry-api 3.1). */
+static enum api_class classify(const char *method, const char *path)
 {
-	const char *issues = strstr(path, "/issues/");
+	const char *issues = strstr(path, "/issues/"), *rest = issues ? issues + strlen("/issues/") : NULL;
+	const char *sub = rest ? strchr(rest, '/') : NULL;
 
-	if (strstr(path, "/events/"))
+	if (strcmp(method, "GET"))
+		return *method == 'D' ? API_DELETE : method[1] == 'O' ? API_POST : API_PUT;
+	if (!strncmp(path, "projects/", strlen("projects/")) && strstr(path, "/events/"))
+		return API_PROJECT_EVENTS;
+	if (!rest)
+		return API_GET;
+	if (!*rest || *rest == '?')
+		return API_ISSUE_LIST;
+	if (!sub || !sub[1] || sub[1] == '?')
+		return API_ISSUE;
+	if (!strncmp(sub, "/tags/", strlen("/tags/")))
+		return API_TAGS;
+	if (!strncmp(sub, "/events/", strlen("/events/")) && sub[8] && sub[8] != '?')
 		return API_EVENT;
-	if (!issues)
-		return API_OTHER;
-	return issues[8] == '?' || !issues[8] ? API_LIST : API_ISSUE;
+	return API_GET;
 }
 
 /* ---- what an error body says ---- */
@@ -165,35 +180,12 @@ void api_error_words(struct buf *b, struct str body)
 	text_clean(b, (struct str){line.s, line.n < 200 ? line.n : 200}, false);
 }
 
-/* ---- limits ---- */
-
-static int64_t reset_ms(struct api *a, const struct http_response *r)
-{
-	struct timespec wall;
-	uint64_t n;
-
-	if (!str_to_u64(http_header(r, "Retry-After"), &n))
-		return (int64_t)(n < 3600 ? n : 3600) * 1000;
-	if (str_to_u64(http_header(r, "X-Sentry-Rate-Limit-Reset"), &n))
-		return 1000;
-	a->clock->wall(a->clock, &wall);
-	if (n <= (uint64_t)wall.tv_sec)
-		return 100;
-	n -= (uint64_t)wall.tv_sec;
-	return (int64_t)(n < 3600 ? n : 3600) * 1000 - wall.tv_nsec / 1000000 + 20;
-}
-
-static void learn_limits(struct api *a, const struct api_call *c, const struct http_response *r)
-{
-	int64_t now = a->clock->now_ms(a->clock);
-	uint64_t remaining;
-
-	if (r->status == 429 ||
-	    (!str_to_u64(http_header(r, "X-Sentry-Rate-Limit-Remaining"), &remaining) && !remaining))
-		a->blocked_until[c->class] = now + reset_ms(a, r);
-}
-
 /* ---- calls ---- */
+
+static struct governor *governor_of(const struct api_call *c)
+{
+	return &c->api->governors[c->class];
+}
 
 static void wait_until(struct api_call *c, int64_t due)
 {
@@ -204,7 +196,7 @@ static void wait_until(struct api_call *c, int64_t due)
 
 static bool may_retry(const struct api_call *c, const struct http_response *r)
 {
-	if (c->tries > RETRIES_MAX)
+	if (c->tries > RETRIES_MAX || strcmp(c->method, "GET"))
 		return false;
 	if (r->error)
 		return r->error != -EFBIG && r->error != -EPROTO && r->error != -ENOMEM && r->error != -ETIMEDOUT;
@@ -217,12 +209,21 @@ static int64_t retry_at(struct api_call *c, const struct http_response *r, int64
 	int64_t due;
 
 	if (!r->error && r->status == 429)
-		due = c->api->blocked_until[c->class];
+		due = governor_of(c)->blocked;
 	else if (may_retry(c, r))
 		due = now + ((int64_t)RETRY_FIRST_MS << (c->tries * 2 - 2));
 	else
 		return -1;
 	return due < c->deadline ? due : -1;
+}
+
+/* May what was asked for have been done, though no good answer says so? */
+static bool is_uncertain(const struct http_response *r)
+{
+	if (r->error)
+		return r->error != -ECONNREFUSED && r->error != -EHOSTUNREACH && r->error != -EPROTO &&
+		       r->error != -ENOMEM;
+	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
 static void finish(struct api_call *c, struct http_response *r)
@@ -247,9 +248,16 @@ static void finish(struct api_call *c, struct http_response *r)
 	}
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
+	answer.uncertain = is_uncertain(r);
+	answer.lacks_scope = r->status == 403 && str_has(http_header(r, "WWW-Authenticate"), "insufficient_scope");
 	if (answer.error && answer.error != -ENOENT)
-		journal_add(&a->errors, a->clock, "GET %s: %s: %s", c->path, strerrordesc_np(-answer.error),
+		journal_add(&a->errors, a->clock, "%s %s: %s: %s", c->method, c->path, strerrordesc_np(-answer.error),
 			    answer.words);
+	else if (!answer.error && c->class >= API_PUT)
+		journal_add(&a->changes, a->clock, "%s %s %ld %s", c->method, c->path, r->status,
+			    c->body ? c->body : "");
+	if (str_to_u64(http_header(r, "X-Hits"), &answer.hits))
+		answer.hits = UINT64_MAX;
 	if (!link_next(link, &answer.cursor))
 		answer.cursor = (struct str){NULL, 0};
 	c->done(c->arg, &answer);
@@ -262,44 +270,73 @@ static void on_response(void *arg, struct http_response *r)
 	struct api *a = c->api;
 	int64_t now = a->clock->now_ms(a->clock), due;
 
-	journal_add(&a->requests, a->clock, "GET %s %ld %zu bytes %lld ms%s%s", c->path, r->status, r->body.len,
-		    (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
+	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
+		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
 	if (!r->error)
 		a->offline_since = -1;
 	else if (a->offline_since < 0)
 		a->offline_since = now;
-	if (!r->error)
-		learn_limits(a, c, r);
+	c->transfer = NULL;
+	governor_end(governor_of(c), a->clock, r);
 	due = retry_at(c, r, now);
 	if (due >= 0)
 		wait_until(c, due);
 	else
 		finish(c, r);
+	a->answered = true;
+}
+
+/* The limits leave no room for it in its time. */
+static void give_up(struct api_call *c)
+{
+	struct http_response r = {.status = 429, .words = ""};
+
+	buf_init(&r.headers, 1);
+	buf_init(&r.body, 128);
+	buf_puts(&r.body, "{\"detail\":\"the rate limit leaves no room for this request in its time\"}");
+	finish(c, &r);
+	buf_done(&r.body);
 }
 
 static void start(struct api_call *c)
 {
 	struct api *a = c->api;
-	int64_t now = a->clock->now_ms(a->clock);
+	int64_t now = a->clock->now_ms(a->clock), wait;
 	struct http_request rq = {
-		.method = "GET",
+		.method = c->method,
 		.url = c->url,
 		.authorization = a->authorization,
-		.timeout_s = a->timeout_s,
+		.body = c->body,
+		/* what changes something has its time once, whatever was waited for */
+		.timeout_ms = c->class >= API_PUT ? (unsigned)(c->deadline - now) : c->within_ms,
 	};
 
-	if (a->blocked_until[c->class] > now && a->blocked_until[c->class] < c->deadline) {
-		wait_until(c, a->blocked_until[c->class]);
+	wait = governor_wait(governor_of(c), a->clock, c->ahead);
+	if (wait) {
+		wait_until(c, now + wait < c->deadline ? now + wait : c->deadline);
 		return;
 	}
+	governor_begin(governor_of(c), a->clock);
 	c->tries++;
 	a->sent++;
 	c->transfer = a->transport->submit(a->transport, &rq, on_response, c);
-	if (!c->transfer)
+	if (!c->transfer) {
+		governor_end(governor_of(c), a->clock, NULL);
 		wait_until(c, now + RETRY_FIRST_MS);
+	}
 }
 
-struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg)
+static const char *literal(const char *method)
+{
+	static const char *const methods[] = {"GET", "PUT", "POST", "DELETE"};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
+		if (!strcmp(methods[i], method))
+			return methods[i];
+	return NULL;
+}
+
+struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
 {
 	cleanup_buf struct buf url = {0};
 	struct api_call *c = calloc(1, sizeof(*c));
@@ -308,20 +345,23 @@ struct api_call *api_get(struct api *a, const char *path, const char *cursor, ap
 		return NULL;
 	list_init(&c->link);
 	buf_init(&url, URL_MAX);
-	buf_printf(&url, "%s/api/0/%s", a->origin, path);
-	if (cursor) {
-		buf_puts(&url, strchr(path, '?') ? "&cursor=" : "?cursor=");
-		url_encode(&url, str_of(cursor));
+	buf_printf(&url, "%s/api/0/%s", a->origin, rq->path);
+	if (rq->cursor) {
+		buf_puts(&url, strchr(rq->path, '?') ? "&cursor=" : "?cursor=");
+		url_encode(&url, str_of(rq->cursor));
 	}
 	c->api = a;
 	c->done = done;
 	c->arg = arg;
-	c->class = classify(path);
-	c->start = a->clock->now_ms(a->clock);
-	c->deadline = c->start + (int64_t)a->timeout_s * 1000;
-	c->path = strdup(path);
+	c->method = literal(rq->method);
+	c->class = classify(rq->method, rq->path);
+	c->ahead = rq->ahead;
+	c->within_ms = rq->within_ms ? rq->within_ms : a->timeout_s * 1000;
+	c->deadline = a->clock->now_ms(a->clock) + c->within_ms;
+	c->path = strdup(rq->path);
 	c->url = url.error ? NULL : str_dup(buf_str(&url));
-	if (!c->path || !c->url) {
+	c->body = rq->body ? strdup(rq->body) : NULL;
+	if (!c->method || !c->path || !c->url || (rq->body && !c->body)) {
 		call_free(c);
 		return NULL;
 	}
@@ -329,32 +369,62 @@ struct api_call *api_get(struct api *a, const char *path, const char *cursor, ap
 	return c;
 }
 
+struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg)
+{
+	return api_send(a, &(struct api_request){.method = "GET", .path = path, .cursor = cursor}, done, arg);
+}
+
 void api_cancel(struct api_call *c)
 {
-	if (c->transfer)
+	if (c->transfer) {
 		c->api->transport->cancel(c->api->transport, c->transfer);
+		governor_end(governor_of(c), c->api->clock, NULL);
+	}
 	call_free(c);
+}
+
+void api_hurry(struct api_call *c)
+{
+	c->ahead = false;
+}
+
+/* Starts those of the waiting calls that may; those that somebody waits for first. */
+static void start_waiting(struct api *a, bool ahead)
+{
+	struct list batch, *l = a->waiting.next;
+	int64_t now = a->clock->now_ms(a->clock);
+
+	list_init(&batch);
+	while (l != &a->waiting) {
+		struct api_call *c = container_of(l, struct api_call, link);
+
+		l = l->next;
+		/* an answer may have made room before the time */
+		if (c->ahead == ahead && (c->due <= now || (a->answered && !c->tries))) {
+			list_remove(&c->link);
+			list_add(&batch, &c->link);
+		}
+	}
+	while (!list_empty(&batch)) {
+		struct api_call *c = list_first(&batch, struct api_call, link);
+
+		list_remove(&c->link);
+		if (now >= c->deadline)
+			give_up(c);
+		else
+			start(c);
+	}
 }
 
 int64_t api_tick(struct api *a)
 {
-	int64_t now = a->clock->now_ms(a->clock), next = -1;
-	struct list *l = a->waiting.next;
+	int64_t now, next = -1;
 
-	/* A call that waits again goes to the end of the list, after `last`. */
-	for (struct list *last = a->waiting.prev; l != &a->waiting;) {
-		struct api_call *c = container_of(l, struct api_call, link);
-		bool at_last = l == last;
-
-		l = l->next;
-		if (c->due <= now) {
-			list_remove(&c->link);
-			start(c);
-		}
-		if (at_last)
-			break;
-	}
-	for (l = a->waiting.next; l != &a->waiting; l = l->next) {
+	start_waiting(a, false);
+	start_waiting(a, true);
+	a->answered = false;
+	now = a->clock->now_ms(a->clock);
+	for (struct list *l = a->waiting.next; l != &a->waiting; l = l->next) {
 		struct api_call *c = container_of(l, struct api_call, link);
 		int64_t left = c->due > now ? c->due - now : 0;
 

@@ -15,94 +15,16 @@
 #include "sentryfs/json.h"
 #include "sentryfs/log.h"
 
-#define PAGES_MAX 1100 /* of one listing, whatever the server says */
-
-/* ---- listings ---- */
-
-struct listing *listing_ref(struct listing *l)
-{
-	l->refs++;
-	return l;
-}
-
-void listing_unref(struct listing *l)
-{
-	if (!l || --l->refs)
-		return;
-	for (size_t i = 0; i < l->n; i++) {
-		l->items[i]->listed--;
-		item_unref(l->items[i]);
-	}
-	map_done(&l->by_name);
-	free(l->items);
-	free(l);
-}
-
-/* Takes over the reference, also when it fails. A name that is there already (an
- * issue that moved between two pages) is dropped. */
-static int listing_add(struct listing *l, struct item *i)
-{
-	int r = 0;
-
-	if (!i->class->numbered && map_get(&l->by_name, str_of(i->name))) {
-		item_unref(i);
-		return 0;
-	}
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 32;
-		struct item **items = reallocarray(l->items, cap, sizeof(*items));
-
-		if (!items) {
-			item_unref(i);
-			return -ENOMEM;
-		}
-		l->items = items;
-		l->cap = cap;
-	}
-	if (!i->class->numbered)
-		r = map_put(&l->by_name, str_of(i->name), i);
-	if (r) {
-		item_unref(i);
-		return r;
-	}
-	i->listed++;
-	l->items[l->n++] = i;
-	return 0;
-}
-
-/* Gives the items of a numbered class their names, the oldest 001. */
-static int listing_number(struct listing *l)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		struct item *item = l->items[l->n - 1 - i];
-		struct str author = str_of(item->name);
-		char *name;
-
-		/* an item that was named before keeps its author, not its number */
-		if (author.n > 4 && author.s[0] >= '0' && author.s[0] <= '9' && memchr(author.s, '-', author.n))
-			str_cut(&author, '-');
-		if (asprintf(&name, "%03zu-%.*s", i + 1, (int)author.n, author.s) < 0)
-			return -ENOMEM;
-		free(item->name);
-		item->name = name;
-		if (map_put(&l->by_name, str_of(name), item))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* ---- resources ---- */
-
 static void resource_free(struct resource *r)
 {
 	if (r->call)
 		api_cancel(r->call);
+	lister_cancel(r->lister);
 	map_remove(&r->cache->resources, str_of(r->key));
 	list_remove(&r->lru);
 	r->cache->bytes -= r->bytes;
 	blob_unref(r->document);
 	listing_unref(r->listing);
-	listing_unref(r->building);
 	free(r->words);
 	free(r->scope);
 	free(r->key);
@@ -119,6 +41,7 @@ static struct resource *resource_new(struct cache *c, const struct cache_want *w
 	r->class = want->class;
 	r->max = want->max;
 	r->settled = -1;
+	r->swept = INT64_MIN / 2;
 	list_init(&r->waiters);
 	list_init(&r->lru);
 	r->key = strdup(want->key);
@@ -133,6 +56,11 @@ static struct resource *resource_new(struct cache *c, const struct cache_want *w
 	return NULL;
 }
 
+static bool is_busy(const struct resource *r)
+{
+	return r->call || r->lister;
+}
+
 /* `keep` was just answered: who waits for it has not looked yet. */
 static void make_room(struct cache *c, const struct resource *keep)
 {
@@ -143,7 +71,7 @@ static void make_room(struct cache *c, const struct resource *keep)
 
 		l = l->next;
 		/* the newest stays: somebody is about to look at it */
-		if (r != keep && !r->call && list_empty(&r->waiters) && l != &c->lru)
+		if (r != keep && !is_busy(r) && list_empty(&r->waiters) && l != &c->lru)
 			resource_free(r);
 	}
 }
@@ -159,10 +87,19 @@ static int64_t now_ms(const struct cache *c)
 	return c->api->clock->now_ms(c->api->clock);
 }
 
+static int begin(struct resource *r, bool ahead);
+
 /* Tells all who wait; each may ask again and so wait again. */
 static void settle(struct resource *r, int error)
 {
 	struct list waiters;
+
+	if (r->again && !error) {
+		r->outdated = true;
+		error = begin(r, false);
+		if (!error)
+			return;
+	}
 
 	r->error = error;
 	r->settled = now_ms(r->cache);
@@ -172,6 +109,7 @@ static void settle(struct resource *r, int error)
 		listing_unref(steal(&r->listing));
 		account(r, 0);
 		r->stamp = 0;
+		r->outdated = false;
 	}
 	list_init(&waiters);
 	while (!list_empty(&r->waiters)) {
@@ -188,11 +126,11 @@ static void settle(struct resource *r, int error)
 	}
 }
 
-static void keep_words(struct resource *r, const struct api_answer *answer)
+static void keep_words(struct resource *r, const char *words, long status)
 {
 	free(r->words);
-	r->words = answer->words ? strdup(answer->words) : NULL;
-	r->status = answer->status;
+	r->words = words ? strdup(words) : NULL;
+	r->status = status;
 }
 
 static void report_bad(struct resource *r, const char *why)
@@ -208,7 +146,7 @@ static void on_document(void *arg, struct api_answer *answer)
 	int error = answer->error;
 
 	r->call = NULL;
-	keep_words(r, answer);
+	keep_words(r, answer->words, answer->status);
 	if (!error) {
 		error = json_parse(buf_str(answer->body), &tree);
 		if (!error && !cJSON_IsObject(tree) && !cJSON_IsArray(tree))
@@ -224,6 +162,7 @@ static void on_document(void *arg, struct api_answer *answer)
 		blob_unref(r->document);
 		r->document = document;
 		r->fetched = r->asked;
+		r->outdated = false;
 		if (!same)
 			r->stamp = ++r->cache->items.stamp;
 		account(r, document->len);
@@ -232,112 +171,76 @@ static void on_document(void *arg, struct api_answer *answer)
 	make_room(r->cache, r);
 }
 
-static int on_entry(void *arg, const cJSON *tree, struct str bytes)
+static void on_listing(void *arg, struct lister_end *end)
 {
 	struct resource *r = arg;
-	struct cache *c = r->cache;
-	struct timespec wall;
-	struct item *item;
-	int error;
 
-	if (r->building->n >= r->max) {
-		r->building->cut = true;
-		return 0;
-	}
-	c->api->clock->wall(c->api->clock, &wall);
-	error = item_put(&c->items, r->class, r->scope, tree, bytes, r->asked, &wall, true, &item);
-	if (error == -EBADMSG) {
-		if (!r->building->skipped++)
-			report_bad(r, "an entry was left out: its name or id is missing or cannot be a name");
-		return 0;
-	}
-	r->building_bytes += bytes.n;
-	return error ? error : listing_add(r->building, item);
-}
-
-static void on_page(void *arg, struct api_answer *answer);
-
-static int fetch_page(struct resource *r, const char *cursor)
-{
-	r->call = api_get(r->cache->api, r->key, cursor, r->class ? on_page : on_document, r);
-	return r->call ? 0 : -ENOMEM;
-}
-
-static void finish_listing(struct resource *r)
-{
-	int error = r->class->numbered ? listing_number(r->building) : 0;
-
-	if (!error) {
+	r->lister = NULL;
+	keep_words(r, end->words, end->status);
+	if (!end->error) {
 		listing_unref(r->listing);
-		r->listing = steal(&r->building);
+		r->listing = steal(&end->listing);
 		r->fetched = r->asked;
+		r->outdated = false;
 		r->stamp = ++r->cache->items.stamp;
-		account(r, r->building_bytes);
+		if (r->listing->asked == r->asked)
+			r->swept = r->asked;
+		account(r, listing_bytes(r->listing));
 	}
-	listing_unref(steal(&r->building));
-	settle(r, error);
+	settle(r, end->error);
 	make_room(r->cache, r);
 }
 
-static void on_page(void *arg, struct api_answer *answer)
+static void on_progress(void *arg)
 {
 	struct resource *r = arg;
-	int error = answer->error;
 
-	r->call = NULL;
-	keep_words(r, answer);
-	if (!error) {
-		error = json_each(buf_str(answer->body), on_entry, r);
-		if (error == -EBADMSG)
-			report_bad(r, "the answer is not the JSON list that was expected");
-	}
-	if (error) {
-		listing_unref(steal(&r->building));
-		settle(r, error);
-		return;
-	}
-	if (answer->cursor.s && r->building->n >= r->max) {
-		r->building->cut = true;
-	} else if (answer->cursor.s) {
-		cleanup_free char *cursor = str_dup(answer->cursor);
+	for (struct list *l = r->waiters.next; l != &r->waiters; l = l->next) {
+		struct waiter *w = container_of(l, struct waiter, link);
 
-		error = cursor ? fetch_page(r, cursor) : -ENOMEM;
-		if (error) {
-			listing_unref(steal(&r->building));
-			settle(r, error);
-			return;
-		}
-		for (struct list *l = r->waiters.next; l != &r->waiters; l = l->next) {
-			struct waiter *w = container_of(l, struct waiter, link);
-
-			w->progress(w);
-		}
-		return;
+		w->progress(w);
 	}
-	finish_listing(r);
 }
 
-static int begin(struct resource *r)
+static int begin(struct resource *r, bool ahead)
 {
-	int error;
+	struct cache *c = r->cache;
 
-	r->asked = now_ms(r->cache);
+	r->asked = now_ms(c);
+	r->again = false;
 	if (r->class) {
-		r->building = calloc(1, sizeof(*r->building));
-		if (!r->building)
-			return -ENOMEM;
-		r->building->refs = 1;
-		r->building_bytes = 0;
+		struct lister_plan plan = {
+			.api = c->api,
+			.items = &c->items,
+			.key = r->key,
+			.scope = r->scope,
+			.class = r->class,
+			.max = r->max,
+			.asked = r->asked,
+			.ahead = ahead,
+			.known = r->asked - r->swept < CACHE_SWEEP_MS && !r->outdated ? r->listing : NULL,
+		};
+
+		r->lister = lister_new(&plan, on_listing, on_progress, r);
+		return r->lister ? 0 : -ENOMEM;
 	}
-	error = fetch_page(r, NULL);
-	if (error)
-		listing_unref(steal(&r->building));
-	return error;
+	r->call = api_send(c->api, &(struct api_request){.method = "GET", .path = r->key, .ahead = ahead}, on_document,
+			   r);
+	return r->call ? 0 : -ENOMEM;
+}
+
+/* What was asked for ahead of its need is needed now. */
+static void hurry(struct resource *r)
+{
+	if (r->call)
+		api_hurry(r->call);
+	if (r->lister)
+		lister_hurry(r->lister);
 }
 
 static bool has_content(const struct resource *r)
 {
-	return r->class ? r->listing != NULL : r->document != NULL;
+	return !r->outdated && (r->class ? r->listing != NULL : r->document != NULL);
 }
 
 static bool passes(int error)
@@ -376,14 +279,34 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	}
 	if (want->peek)
 		return -EINPROGRESS;
-	if (!r->call) {
-		error = begin(r);
+	if (!is_busy(r)) {
+		error = begin(r, want->ahead);
 		if (error)
 			return error;
+	} else if (!want->ahead) {
+		hurry(r);
 	}
 	if (w)
 		list_add(&r->waiters, &w->link);
 	return -EINPROGRESS;
+}
+
+void cache_outdate(struct cache *c, const char *key)
+{
+	struct resource *r = map_get(&c->resources, str_of(key));
+
+	if (!r)
+		return;
+	r->outdated = true;
+	r->again = is_busy(r);
+}
+
+void cache_forget(struct cache *c, const char *key)
+{
+	struct resource *r = map_get(&c->resources, str_of(key));
+
+	if (r && !is_busy(r) && list_empty(&r->waiters))
+		resource_free(r);
 }
 
 void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_t asked)
@@ -391,11 +314,13 @@ void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_
 	struct cache_want want = {.key = key};
 	struct resource *r = map_get(&c->resources, str_of(key));
 
-	if (r && (r->call || r->document))
+	if (r && (r->call || (r->document && !r->outdated)))
 		return;
 	if (!r && !(r = resource_new(c, &want)))
 		return;
+	blob_unref(r->document);
 	r->document = blob_ref(document);
+	r->outdated = false;
 	r->fetched = r->settled = asked;
 	r->error = 0;
 	r->stamp = ++c->items.stamp;
@@ -412,11 +337,12 @@ void cache_drop(struct cache *c)
 {
 	struct list *l = c->lru.next;
 
+	item_store_release(&c->items);
 	while (l != &c->lru) {
 		struct resource *r = container_of(l, struct resource, lru);
 
 		l = l->next;
-		if (!r->call)
+		if (!is_busy(r))
 			resource_free(r);
 	}
 }

@@ -75,9 +75,26 @@ static void reply_opened(struct op *op, struct handle *h, bool keep_cache, bool 
 	struct fuse_file_info fi = {.fh = (uint64_t)(uintptr_t)h, .keep_cache = keep_cache, .direct_io = direct_io};
 
 	/* FLUSH says nothing to a file that is only read */
-	fi.noflush = 1;
+	fi.noflush = (op->flags & O_ACCMODE) == O_RDONLY;
 	if (fuse_reply_open(op->request, &fi))
 		handle_free(h);
+}
+
+static void reply_created(struct op *op, const struct op_entry *from, struct handle *h)
+{
+	struct fuse_file_info fi = {.fh = (uint64_t)(uintptr_t)h, .direct_io = 1};
+	struct fuse_entry_param e;
+
+	fill_entry(from, &e);
+	if (fuse_reply_create(op->request, &e, &fi)) {
+		node_unref(from->node, 1);
+		handle_free(h);
+	}
+}
+
+static void reply_written(struct op *op, size_t n)
+{
+	fuse_reply_write(op->request, n);
 }
 
 static const struct op_reply replies = {
@@ -86,6 +103,8 @@ static const struct op_reply replies = {
 	.attr = reply_attr,
 	.text = reply_text,
 	.opened = reply_opened,
+	.created = reply_created,
+	.written = reply_written,
 };
 
 /* ---- requests ---- */
@@ -96,25 +115,45 @@ static void on_interrupt(fuse_req_t req, void *arg)
 	op_interrupt(arg);
 }
 
-static void start(fuse_req_t req, int (*run)(struct op *), fuse_ino_t ino, const char *name)
+/* An op for the request; without memory the request is answered and NULL returned. */
+static struct op *new_op(fuse_req_t req, int (*run)(struct op *), fuse_ino_t ino, const char *name)
 {
-	struct mount *m = mount_of(req);
-	struct op *op = op_new(m, &replies, req, run, node_of(req, ino), name);
+	struct op *op = op_new(mount_of(req), &replies, req, run, node_of(req, ino), name);
 
 	if (!op) {
 		fuse_reply_err(req, ENOMEM);
-		return;
+		return NULL;
 	}
 	op->tid = fuse_req_ctx(req)->pid;
 	fuse_req_interrupt_func(req, on_interrupt, op);
-	op_start(op);
+	return op;
+}
+
+static void start(fuse_req_t req, int (*run)(struct op *), fuse_ino_t ino, const char *name)
+{
+	struct op *op = new_op(req, run, ino, name);
+
+	if (op)
+		op_start(op);
+}
+
+/* Of an open file; FLUSH may come without one. */
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return fi ? (struct handle *)(uintptr_t)fi->fh : NULL;
+}
+
+static bool is_too_long(fuse_req_t req, const char *name)
+{
+	if (strlen(name) <= 255)
+		return false;
+	fuse_reply_err(req, ENAMETOOLONG);
+	return true;
 }
 
 static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	if (strlen(name) > 255)
-		fuse_reply_err(req, ENAMETOOLONG);
-	else
+	if (!is_too_long(req, name))
 		start(req, verb_lookup, parent, name);
 }
 
@@ -152,20 +191,148 @@ static void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 static void fs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	if ((fi->flags & O_ACCMODE) != O_RDONLY)
-		fuse_reply_err(req, EROFS);
-	else
-		start(req, verb_open, ino, NULL);
+	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY;
+	struct op *op = new_op(req, writes || node_of(req, ino)->scratch ? verb_open_write : verb_open, ino, NULL);
+
+	if (!op)
+		return;
+	op->flags = fi->flags;
+	op_start(op);
+}
+
+static void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	struct op *op = is_too_long(req, name) ? NULL : new_op(req, verb_create, parent, name);
+
+	if (!op)
+		return;
+	op->flags = fi->flags;
+	op->mode = mode;
+	op_start(op);
+}
+
+static void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
+		     struct fuse_file_info *fi)
+{
+	struct op *op = new_op(req, verb_write, ino, NULL);
+
+	if (!op)
+		return;
+	op->handle = handle_of(fi);
+	op->offset = (size_t)off;
+	op->data = blob_new(data, size);
+	if (op->data) {
+		op_start(op);
+		return;
+	}
+	op_free(op);
+	fuse_reply_err(req, ENOMEM);
+}
+
+static void fs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct op *op = new_op(req, verb_flush, ino, NULL);
+
+	if (!op)
+		return;
+	op->handle = handle_of(fi);
+	op_start(op);
+}
+
+/* What was written was sent already, or will be at the FLUSH. */
+static void fs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)datasync;
+	(void)fi;
+	fuse_reply_err(req, 0);
+}
+
+static void fs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+	static const int both[][2] = {
+		{FUSE_SET_ATTR_MODE, SET_MODE},	      {FUSE_SET_ATTR_UID, SET_UID},
+		{FUSE_SET_ATTR_GID, SET_GID},	      {FUSE_SET_ATTR_SIZE, SET_SIZE},
+		{FUSE_SET_ATTR_ATIME, SET_TIMES},     {FUSE_SET_ATTR_MTIME, SET_TIMES},
+		{FUSE_SET_ATTR_ATIME_NOW, SET_TIMES}, {FUSE_SET_ATTR_MTIME_NOW, SET_TIMES},
+	};
+	struct op *op = new_op(req, verb_setattr, ino, NULL);
+
+	if (!op)
+		return;
+	for (size_t i = 0; i < sizeof(both) / sizeof(*both); i++)
+		op->attr_set |= to_set & both[i][0] ? both[i][1] : 0;
+	op->attr = attr;
+	op->handle = handle_of(fi);
+	op_start(op);
+}
+
+static void fs_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct op *op = new_op(req, verb_access, ino, NULL);
+
+	if (!op)
+		return;
+	op->flags = mask;
+	op_start(op);
+}
+
+static void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	start(req, verb_unlink, parent, name);
+}
+
+static void fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	start(req, verb_rmdir, parent, name);
+}
+
+static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to, const char *to_name,
+		      unsigned flags)
+{
+	struct op *op = is_too_long(req, to_name) ? NULL : new_op(req, verb_rename, parent, name);
+
+	if (!op)
+		return;
+	op->to = node_ref(node_of(req, to));
+	snprintf(op->to_name, sizeof(op->to_name), "%s", to_name);
+	op->flags = (int)flags;
+	op_start(op);
+}
+
+static void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	(void)mode;
+	start(req, verb_refuse, parent, name);
+}
+
+static void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+	(void)mode;
+	(void)device;
+	start(req, verb_refuse, parent, name);
+}
+
+static void fs_symlink(fuse_req_t req, const char *text, fuse_ino_t parent, const char *name)
+{
+	(void)text;
+	start(req, verb_refuse, parent, name);
+}
+
+static void fs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	(void)ino;
+	start(req, verb_refuse, parent, name);
 }
 
 static void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	const struct handle *h = (const struct handle *)(uintptr_t)fi->fh;
-	size_t from = (size_t)off < h->content->len ? (size_t)off : h->content->len;
-	size_t left = h->content->len - from;
+	struct str all = verb_read(handle_of(fi));
+	size_t from = (size_t)off < all.n ? (size_t)off : all.n;
+	size_t left = all.n - from;
 
 	(void)ino;
-	fuse_reply_buf(req, h->content->data + from, size < left ? size : left);
+	fuse_reply_buf(req, all.s + from, size < left ? size : left);
 }
 
 static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -187,9 +354,9 @@ static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	for (size_t i = (size_t)off; verb_dir_entry(mount_of(req), h, i, &e); i++) {
+	for (size_t at = (size_t)off; verb_dir_entry(mount_of(req), h, &at, &e);) {
 		struct stat st = {.st_ino = e.ino, .st_mode = e.mode};
-		size_t n = fuse_add_direntry(req, out + used, size - used, e.name, &st, (off_t)i + 1);
+		size_t n = fuse_add_direntry(req, out + used, size - used, e.name, &st, (off_t)at);
 
 		if (n > size - used)
 			break;
@@ -223,8 +390,21 @@ static const struct fuse_lowlevel_ops ops = {
 	.readdir = fs_readdir,
 	.releasedir = fs_release,
 	.open = fs_open,
+	.create = fs_create,
 	.read = fs_read,
+	.write = fs_write,
+	.flush = fs_flush,
+	.fsync = fs_fsync,
 	.release = fs_release,
+	.setattr = fs_setattr,
+	.access = fs_access,
+	.unlink = fs_unlink,
+	.rmdir = fs_rmdir,
+	.rename = fs_rename,
+	.mkdir = fs_mkdir,
+	.mknod = fs_mknod,
+	.symlink = fs_symlink,
+	.link = fs_link,
 	.statfs = fs_statfs,
 };
 
@@ -242,7 +422,7 @@ static int make_args(const struct options *o, struct fuse_args *args)
 		     o->org ? o->org : "", o->project ? "/" : "", o->project ? o->project : "") < 0)
 		return -ENOMEM;
 	bad = fuse_opt_add_arg(args, "sentryfs") || fuse_opt_add_arg(args, names) ||
-	      fuse_opt_add_arg(args, "-oro,nosuid,nodev,noexec");
+	      fuse_opt_add_arg(args, o->read_only ? "-oro,nosuid,nodev,noexec" : "-onosuid,nodev,noexec");
 	if (o->allow_other)
 		bad |= fuse_opt_add_arg(args, "-oallow_other");
 	if (o->allow_other || o->default_permissions)

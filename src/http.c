@@ -32,6 +32,7 @@ struct transfer {
 	CURL *easy;
 	struct curl_slist *headers;
 	char *body;
+	size_t body_n, body_at; /* and how much of it was given */
 	http_done *done;
 	void *arg;
 	struct http_response response;
@@ -103,6 +104,21 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	return t->response.headers.error ? 0 : size * n;
 }
 
+/* The body is given once. When a kept connection ends without a byte of an answer, libcurl
+ * sends the request again whatever its method (seen on 7.88); with a body that cannot
+ * be rewound it gives CURLE_SEND_FAIL_REWIND instead, and a change is not made twice. */
+static size_t on_read(char *to, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t left = t->body_n - t->body_at, most = size * n;
+
+	if (most > left)
+		most = left;
+	memcpy(to, t->body + t->body_at, most);
+	t->body_at += most;
+	return most;
+}
+
 static void transfer_free(struct transfer *t)
 {
 	list_remove(&t->link);
@@ -133,10 +149,16 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 
 	if (!add_header(t, rq->authorization) || !add_header(t, "Accept: application/json"))
 		return false;
-	if (rq->body && (!add_header(t, "Content-Type: application/json") || !(t->body = strdup(rq->body))))
-		return false;
-	if (rq->body)
-		curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->body);
+	if (rq->body) {
+		if (!add_header(t, "Content-Type: application/json") || !add_header(t, "Expect:") ||
+		    !(t->body = strdup(rq->body)))
+			return false;
+		t->body_n = strlen(t->body);
+		curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
+		curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read);
+		curl_easy_setopt(e, CURLOPT_READDATA, t);
+		curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->body_n);
+	}
 	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, rq->method);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->headers);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, t);
@@ -153,8 +175,10 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 	/* over TLS the handshake tells whether a connection can be shared; without it only the
 	 * first answer does, and a hung one would hold up every other request */
 	curl_easy_setopt(e, CURLOPT_PIPEWAIT, (long)str_starts(str_of(rq->url), "https:"));
+	/* a DELETE has no body that could refuse to be sent again; see on_read */
+	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)(strcmp(rq->method, "GET") && !rq->body));
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)o->connect_timeout_s);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)rq->timeout_s);
+	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)rq->timeout_ms);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent);
 	if (o->cacert)
 		curl_easy_setopt(e, CURLOPT_CAINFO, o->cacert);

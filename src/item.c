@@ -157,7 +157,19 @@ static char *make_key(const char *scope, struct str id)
 
 void item_store_done(struct item_store *s)
 {
+	for (size_t n = 0; n < s->gone_n; n++)
+		item_unref(s->gone[n]);
+	free(s->gone);
 	map_done(&s->by_key);
+}
+
+void item_store_release(struct item_store *s)
+{
+	size_t pos = 0;
+	struct item *i;
+
+	while ((i = map_next(&s->by_key, &pos)))
+		i->written = -1;
 }
 
 struct item *item_find(const struct item_store *s, const char *scope, struct str id)
@@ -184,6 +196,7 @@ void item_unref(struct item *i)
 	free(i->name);
 	free(i->id);
 	free(i->home);
+	free(i->last_error);
 	free(i);
 }
 
@@ -195,6 +208,7 @@ static struct item *item_new(struct item_store *s, const struct item_class *clas
 	if (!i)
 		return NULL;
 	i->refs = 1;
+	i->written = -1;
 	i->store = s;
 	i->class = class;
 	i->key = make_key(scope, key_of(class, f));
@@ -212,55 +226,120 @@ static bool is_news(const struct item *i, int64_t asked, bool listed)
 {
 	if (!i->json)
 		return true;
+	if (i->written >= 0 && asked < i->written + ITEM_HOLD_MS)
+		return false;
 	return asked >= i->fetched && (listed || !i->listed);
+}
+
+static int set_json(struct item *i, const struct item_fields *f, struct str bytes, int64_t fetched,
+		    const struct timespec *wall)
+{
+	bool same = i->json && str_eq(blob_str(i->json), bytes);
+	struct blob *json = same ? blob_ref(i->json) : blob_new(bytes.s, bytes.n);
+
+	if (!json)
+		return -ENOMEM;
+	if (!same) {
+		i->stamp = ++i->store->stamp;
+		if (i->json)
+			i->changed = *wall;
+	}
+	blob_unref(i->json);
+	i->json = json;
+	i->fetched = fetched;
+	i->mtime = f->mtime;
+	i->ctime = f->ctime;
+	i->size = f->size;
+	i->comments = f->comments;
+	return 0;
+}
+
+/* `scratch` is the caller's, since fields may be slices of it. */
+static int parse(const struct item_class *class, const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	int r;
+
+	/* Room made at once, so that slices of it stay where they are. */
+	buf_init(scratch, SCRATCH);
+	for (size_t n = 0; n < SCRATCH; n++)
+		buf_addc(scratch, '\0');
+	if (scratch->error)
+		return scratch->error;
+	scratch->len = 0;
+	*f = (struct item_fields){0};
+	r = cJSON_IsObject(entry) ? class->parse(entry, f, scratch) : -EBADMSG;
+	return r ? r : scratch->error ? -EBADMSG : 0;
 }
 
 int item_put(struct item_store *s, const struct item_class *class, const char *scope, const cJSON *entry,
 	     struct str bytes, int64_t asked, const struct timespec *wall, bool listed, struct item **ret)
 {
 	cleanup_buf struct buf scratch = {0};
-	struct item_fields f = {0};
+	struct item_fields f;
 	struct item *i;
-	int r;
+	int r = parse(class, entry, &f, &scratch);
 
-	/* Room made at once, so that slices of it stay where they are. */
-	buf_init(&scratch, SCRATCH);
-	for (size_t n = 0; n < SCRATCH; n++)
-		buf_addc(&scratch, '\0');
-	if (scratch.error)
-		return scratch.error;
-	scratch.len = 0;
-	r = cJSON_IsObject(entry) ? class->parse(entry, &f, &scratch) : -EBADMSG;
-	if (r || scratch.error)
-		return r ? r : -EBADMSG;
+	if (r)
+		return r;
 	i = item_find(s, scope, key_of(class, &f));
 	/* A short id that passed to another issue is another item. */
 	if (i && !str_eqz(f.id, i->id))
 		i = NULL;
+	if (i && i->gone)
+		return -ENOENT;
 	i = i ? item_ref(i) : item_new(s, class, scope, &f);
 	if (!i)
 		return -ENOMEM;
-	if (is_news(i, asked, listed)) {
-		bool same = i->json && str_eq(blob_str(i->json), bytes);
-		struct blob *json = same ? blob_ref(i->json) : blob_new(bytes.s, bytes.n);
+	if (is_news(i, asked, listed))
+		r = set_json(i, &f, bytes, asked, wall);
+	if (r)
+		item_unref(i);
+	else
+		*ret = i;
+	return r;
+}
 
-		if (!json) {
-			item_unref(i);
-			return -ENOMEM;
-		}
-		if (!same) {
-			i->stamp = ++s->stamp;
-			if (i->json)
-				i->changed = *wall;
-		}
-		blob_unref(i->json);
-		i->json = json;
-		i->fetched = asked;
-		i->mtime = f.mtime;
-		i->ctime = f.ctime;
-		i->size = f.size;
-		i->comments = f.comments;
+int item_apply(struct item *i, struct str delta, int64_t now, const struct timespec *wall)
+{
+	cleanup_buf struct buf merged = {0}, scratch = {0};
+	cleanup_json cJSON *tree = NULL;
+	struct item_fields f;
+	int r;
+
+	buf_init(&merged, BUF_MAX_DEFAULT);
+	r = json_merge(&merged, blob_str(i->json), delta);
+	if (!r)
+		r = json_parse(buf_str(&merged), &tree);
+	if (!r)
+		r = parse(i->class, tree, &f, &scratch);
+	if (!r && !str_eqz(f.id, i->id))
+		r = -EBADMSG;
+	if (!r)
+		r = set_json(i, &f, buf_str(&merged), now, wall);
+	if (!r)
+		i->written = now;
+	return r;
+}
+
+int item_set_gone(struct item *i, enum item_gone how, int64_t now)
+{
+	struct item_store *s = i->store;
+
+	i->written = now;
+	if (i->gone) {
+		i->gone = how;
+		return 0;
 	}
-	*ret = i;
+	if (s->gone_n == s->gone_cap) {
+		size_t cap = s->gone_cap ? s->gone_cap * 2 : 16;
+		struct item **more = reallocarray(s->gone, cap, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		s->gone = more;
+		s->gone_cap = cap;
+	}
+	s->gone[s->gone_n++] = item_ref(i);
+	i->gone = how;
 	return 0;
 }

@@ -267,25 +267,124 @@ static bool key_is(struct str token, const char *key)
 	return str_eqz(buf_str(&b), key);
 }
 
+/* Takes the next member off the inside of an object; false at its end. */
+static bool take_member(struct str *s, struct str *name, struct str *value)
+{
+	struct str t = take_token(s);
+
+	if (t.n == 1 && *t.s == ',')
+		t = take_token(s);
+	*name = t;
+	if (name->n < 2 || *name->s != '"')
+		return false;
+	take_token(s);
+	*value = take_value(s);
+	return value->n;
+}
+
+static bool enter(struct str *s, char mark)
+{
+	struct str t = take_token(s);
+
+	return t.n == 1 && *t.s == mark;
+}
+
 int json_member(struct str text, const char *key, struct str *ret)
 {
-	struct str t = take_token(&text);
+	struct str name, value;
 
-	if (t.n != 1 || *t.s != '{')
+	if (!enter(&text, '{'))
 		return -EBADMSG;
-	for (;;) {
-		struct str name = take_token(&text), value;
-
-		if (!name.n || *name.s != '"')
-			return -ENOENT;
-		take_token(&text);
-		value = take_value(&text);
-		if (name.n >= 2 && value.n && key_is(name, key)) {
+	while (take_member(&text, &name, &value)) {
+		if (key_is(name, key)) {
 			*ret = value;
 			return 0;
 		}
-		take_token(&text);
 	}
+	return -ENOENT;
+}
+
+/* The member whose name is this token, as it stands or decoded. */
+static bool same_member(struct str text, struct str token, struct str *ret)
+{
+	cleanup_buf struct buf key = {0};
+
+	buf_init(&key, BUF_MAX_DEFAULT);
+	add_decoded(&key, token);
+	buf_addc(&key, '\0');
+	return !key.error && !json_member(text, key.data, ret);
+}
+
+int json_merge(struct buf *b, struct str object, struct str delta)
+{
+	struct str rest = delta, name, value, other;
+	char mark = '{';
+
+	if (!enter(&rest, '{') || !enter(&object, '{'))
+		return -EBADMSG;
+	while (take_member(&object, &name, &value)) {
+		buf_addc(b, mark);
+		mark = ',';
+		buf_add_str(b, name);
+		buf_addc(b, ':');
+		buf_add_str(b, same_member(delta, name, &other) ? other : value);
+	}
+	buf_puts(b, mark == '{' ? "{}" : "}");
+	return b->error;
+}
+
+static bool same_text(struct str a, struct str b)
+{
+	cleanup_buf struct buf left = {0}, right = {0};
+
+	buf_init(&left, BUF_MAX_DEFAULT);
+	buf_init(&right, BUF_MAX_DEFAULT);
+	json_plain(&left, a);
+	json_plain(&right, b);
+	return !left.error && !right.error && str_eq(buf_str(&left), buf_str(&right));
+}
+
+bool json_covers(struct str value, struct str expect)
+{
+	struct str name, wanted, have;
+
+	skip_space(&value);
+	skip_space(&expect);
+	if (value.n && *value.s == '[' && expect.n && *expect.s != '[') {
+		bool any = false;
+
+		take_token(&value);
+		while (!any && (have = take_value(&value)).n && !closes(have)) {
+			any = json_covers(have, expect);
+			take_token(&value);
+		}
+		return any;
+	}
+	if (!expect.n || *expect.s != '{')
+		return same_text(value, expect);
+	if (!value.n || *value.s != '{')
+		return false;
+	take_token(&expect);
+	while (take_member(&expect, &name, &wanted))
+		if (!json_covers(same_member(value, name, &have) ? have : STR("null"), wanted))
+			return false;
+	return true;
+}
+
+void json_quote(struct buf *b, struct str text)
+{
+	buf_addc(b, '"');
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.s[i];
+
+		if (c == '"' || c == '\\')
+			buf_printf(b, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			buf_printf(b, "\\u%04x", c);
+		else
+			buf_addc(b, (char)c);
+	}
+	buf_addc(b, '"');
 }
 
 static void new_line(struct buf *b, size_t depth)

@@ -8,12 +8,16 @@
  */
 #include "sentryfs/kinds.h"
 
+#include "sentryfs/control.h"
 #include "sentryfs/name.h"
 #include "sentryfs/show.h"
 
 #define DIR_MODE (S_IFDIR | 0555)
 #define FILE_MODE (S_IFREG | 0444)
 #define LINK_MODE (S_IFLNK | 0777)
+/* w bits are shown while what the row needs is there (access.h) */
+#define OWN_DIR_MODE (S_IFDIR | 0755)
+#define CONTROL_MODE (S_IFREG | 0644)
 
 /* groupStatsPeriod and collapse leave out what costs and is not shown, but keep
  * count, firstSeen and lastSeen (sentry-api, fact 10). */
@@ -37,6 +41,17 @@ static bool is_issue_name(struct str s)
 	{                                                                                                              \
 		KIND_FILE, KIND_ISSUE, field, .mode = FILE_MODE, .from = FROM_ITEM, .show = show_field                 \
 	}
+#define CONTROL(field, ctl)                                                                                            \
+	{                                                                                                              \
+		KIND_FILE, KIND_ISSUE, field, .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_field,             \
+					      .needs = NEED_WRITE, .control = &(ctl)                                   \
+	}
+/* What takes commands reads as empty, so that grep -r, tar and cp -r end with 0. */
+#define COMMAND(dir, file, ctl)                                                                                        \
+	{                                                                                                              \
+		KIND_FILE, dir, file, .mode = CONTROL_MODE, .show = show_nothing, .needs = NEED_WRITE,                 \
+				      .control = &(ctl)                                                                \
+	}
 #define TSV(file, path, shower)                                                                                        \
 	{                                                                                                              \
 		KIND_FILE, KIND_ORG, file, .mode = FILE_MODE, .from = FROM_LISTING, .url = "organizations/{o}/" path,  \
@@ -58,6 +73,8 @@ const struct kind kinds[] = {
 	{KIND_FILE, KIND_META, "status", .mode = FILE_MODE, .show = show_status},
 	{KIND_FILE, KIND_META, "requests", .mode = FILE_MODE, .show = show_requests},
 	{KIND_FILE, KIND_META, "errors", .mode = FILE_MODE, .show = show_errors},
+	{KIND_FILE, KIND_META, "changes", .mode = FILE_MODE, .show = show_changes},
+	{KIND_FILE, KIND_META, "refresh", .mode = CONTROL_MODE, .show = show_nothing, .control = &control_refresh},
 
 	/* organizations */
 	{KIND_ROOT, KIND_ROOT, .mode = DIR_MODE, .from = FROM_LISTING, .url = "organizations/", .fresh_s = 300,
@@ -76,7 +93,8 @@ const struct kind kinds[] = {
 	{KIND_PROJECTS, KIND_ORG, "projects", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = "organizations/{o}/projects/?per_page=100", .fresh_s = 300, .class = &item_project,
 	 .child = KIND_PROJECT},
-	{KIND_PROJECT, KIND_PROJECTS, .mode = DIR_MODE, .valid = name_is_slug},
+	/* writable, or the kernel alone would refuse an rmdir of issues/, and the guard not hear of it */
+	{KIND_PROJECT, KIND_PROJECTS, .mode = OWN_DIR_MODE, .needs = NEED_DELETE, .valid = name_is_slug},
 	{KIND_FILE, KIND_PROJECT, "project.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
 	{KIND_PROJECT_EVENTS, KIND_PROJECT, "events", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = "projects/{o}/{p}/events/?per_page={E}", .fresh_s = 30, .class = &item_event,
@@ -86,9 +104,18 @@ const struct kind kinds[] = {
 	 .probe = "projects/{o}/{p}/events/{n}/", .show = show_json},
 
 	/* issues */
-	{KIND_ISSUES, KIND_PROJECT, "issues", .mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_LIST, .fresh_s = 30,
-	 .class = &item_issue, .child = KIND_ISSUE},
-	{KIND_ISSUE, KIND_ISSUES, .mode = DIR_MODE, .valid = is_issue_name, .probe = "organizations/{o}/issues/{n}/"},
+	{KIND_ISSUES, KIND_PROJECT, "issues", .mode = OWN_DIR_MODE, .needs = NEED_DELETE, .from = FROM_LISTING,
+	 .url = ISSUE_LIST, .fresh_s = 30, .class = &item_issue, .child = KIND_ISSUE},
+	{KIND_BULK, KIND_ISSUES, ".bulk", .mode = DIR_MODE, .hidden = true},
+	COMMAND(KIND_BULK, "status", control_bulk),
+	COMMAND(KIND_BULK, "assignedTo", control_bulk),
+	COMMAND(KIND_BULK, "priority", control_bulk),
+	COMMAND(KIND_BULK, "hasSeen", control_bulk),
+	COMMAND(KIND_BULK, "isBookmarked", control_bulk),
+	COMMAND(KIND_BULK, "isSubscribed", control_bulk),
+	{KIND_FILE, KIND_BULK, "last-error", .mode = FILE_MODE, .show = show_last_error},
+	{KIND_ISSUE, KIND_ISSUES, .mode = OWN_DIR_MODE, .needs = NEED_WRITE, .scratch = true, .valid = is_issue_name,
+	 .probe = "organizations/{o}/issues/{n}/"},
 	{KIND_ISSUE_ALIAS, KIND_ISSUE_ALIAS, .mode = LINK_MODE, .from = FROM_ITEM, .show = show_issue_link},
 	{KIND_FILE, KIND_ISSUE, "issue.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
 	{KIND_FILE, KIND_ISSUE, "details.json", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,
@@ -108,20 +135,27 @@ const struct kind kinds[] = {
 	FIELD("userCount"),
 	FIELD("firstSeen"),
 	FIELD("lastSeen"),
-	FIELD("status"),
+	CONTROL("status", control_status),
 	FIELD("substatus"),
-	FIELD("statusDetails"),
-	{KIND_FILE, KIND_ISSUE, "assignedTo", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_assigned},
-	FIELD("priority"),
-	FIELD("hasSeen"),
-	FIELD("isBookmarked"),
-	FIELD("isSubscribed"),
-	FIELD("isPublic"),
+	CONTROL("statusDetails", control_details),
+	{KIND_FILE, KIND_ISSUE, "assignedTo", .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_assigned,
+	 .needs = NEED_WRITE, .control = &control_assignee},
+	CONTROL("priority", control_priority),
+	CONTROL("hasSeen", control_flag),
+	CONTROL("isBookmarked", control_flag),
+	CONTROL("isSubscribed", control_flag),
+	CONTROL("isPublic", control_flag),
+	COMMAND(KIND_ISSUE, "merge", control_merge),
+	{KIND_FILE, KIND_ISSUE, "last-error", .mode = FILE_MODE, .show = show_last_error},
+	{KIND_SCRATCH, KIND_SCRATCH, .mode = CONTROL_MODE, .needs = NEED_WRITE},
 
-	{KIND_COMMENTS, KIND_ISSUE, "comments", .mode = DIR_MODE, .from = FROM_LISTING,
-	 .url = ISSUE_SUB "comments/?per_page=100", .fresh_s = 60, .class = &item_comment, .child = KIND_COMMENT,
-	 .none = no_comments},
-	{KIND_COMMENT, KIND_COMMENTS, .suffix = ".md", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_comment},
+	{KIND_COMMENTS, KIND_ISSUE, "comments", .mode = OWN_DIR_MODE, .needs = NEED_WRITE, .scratch = true,
+	 .from = FROM_LISTING, .url = ISSUE_SUB "comments/?per_page=100", .fresh_s = 60, .class = &item_comment,
+	 .child = KIND_COMMENT, .none = no_comments},
+	COMMAND(KIND_COMMENTS, "new", control_comment_new),
+	COMMAND(KIND_COMMENTS, "remove", control_comment_remove),
+	{KIND_COMMENT, KIND_COMMENTS, .suffix = ".md", .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_comment,
+	 .needs = NEED_WRITE, .control = &control_comment},
 	{KIND_TAGS, KIND_ISSUE, "tags", .mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_SUB "tags/?limit=100",
 	 .fresh_s = 60, .class = &item_tag, .child = KIND_TAG},
 	{KIND_TAG, KIND_TAGS, .mode = FILE_MODE, .from = FROM_ITEM, .show = show_tag},
@@ -147,6 +181,14 @@ const struct kind *kind_of(enum kind_id id)
 	return NULL;
 }
 
+const struct kind *kind_named(enum kind_id parent, const char *name)
+{
+	for (size_t i = 0; i < kinds_count; i++)
+		if (kinds[i].parent == parent && kinds[i].name && !strcmp(kinds[i].name, name))
+			return &kinds[i];
+	return NULL;
+}
+
 static bool is_below(const struct kind *k, const struct node *dir, bool top)
 {
 	return k->name && (k->parent == dir->kind->id || (top && k->parent == KIND_MOUNT));
@@ -155,15 +197,14 @@ static bool is_below(const struct kind *k, const struct node *dir, bool top)
 const struct kind *kind_static(const struct node *dir, bool top, size_t i)
 {
 	for (size_t k = 0; k < kinds_count; k++)
-		if (is_below(&kinds[k], dir, top) && !i--)
+		if (is_below(&kinds[k], dir, top) && !kinds[k].hidden && !i--)
 			return &kinds[k];
 	return NULL;
 }
 
 const struct kind *kind_lookup(const struct node *dir, bool top, const char *name)
 {
-	for (size_t k = 0; k < kinds_count; k++)
-		if (is_below(&kinds[k], dir, top) && !strcmp(kinds[k].name, name))
-			return &kinds[k];
-	return NULL;
+	const struct kind *k = kind_named(dir->kind->id, name);
+
+	return k || !top ? k : kind_named(KIND_MOUNT, name);
 }

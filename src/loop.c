@@ -45,7 +45,7 @@ static bool take_signals(int fd, struct mount *m)
 
 	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			cache_drop(&m->cache);
+			mount_refresh(m);
 		else
 			stop = true;
 	}

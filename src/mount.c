@@ -23,6 +23,10 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	tree_init(&m->tree);
 	r = api_init(&m->api, o->url, token, o->timeout, clock);
 	cache_init(&m->cache, &m->api, CACHE_BYTES_MAX);
+	changes_init(&m->changes, &m->cache);
+	guard_init(&m->guard);
+	scratches_init(&m->scratches);
+	ahead_init(&m->ahead);
 	return r;
 }
 
@@ -31,10 +35,21 @@ void mount_done(struct mount *m)
 	/* what was open when the mount ended is never released */
 	while (!list_empty(&m->tree.handles))
 		handle_free(list_first(&m->tree.handles, struct handle, link));
+	changes_done(&m->changes);
+	guard_done(&m->guard);
+	scratches_done(&m->scratches);
+	access_forget(&m->access);
+	ahead_done(&m->ahead);
 	/* nodes and listings share items; the store goes last */
 	tree_done(&m->tree);
 	cache_done(&m->cache);
 	api_done(&m->api);
+}
+
+void mount_refresh(struct mount *m)
+{
+	cache_drop(&m->cache);
+	access_forget(&m->access);
 }
 
 static const char *item_text(const struct node *n, const struct item_class *class, bool id)

@@ -138,6 +138,20 @@ void name_encode(struct buf *b, struct str text)
 	}
 }
 
+bool text_is_utf8(struct str s)
+{
+	while (s.n) {
+		uint32_t c;
+		size_t n = decode(s, &c);
+
+		if (!n || !c)
+			return false;
+		s.s += n;
+		s.n -= n;
+	}
+	return true;
+}
+
 void url_encode(struct buf *b, struct str text)
 {
 	for (size_t i = 0; i < text.n; i++) {

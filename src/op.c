@@ -10,9 +10,9 @@
 #include "sentryfs/op.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
+
+#include "sentryfs/process.h"
 
 /* The kernel tells an interrupt once, for any signal; look again this often. */
 #define INTERRUPT_LOOK_MS 50
@@ -76,7 +76,12 @@ void op_free(struct op *op)
 {
 	list_remove(&op->link);
 	list_remove(&op->waiter.link);
+	guard_waited(&op->mount->guard, op->node, op->start, now_ms(op->mount));
 	node_unref(op->node, 1);
+	node_unref(op->to, 1);
+	node_unref(op->onto, 1);
+	blob_unref(op->data);
+	change_unref(op->change);
 	free(op);
 }
 
@@ -111,6 +116,21 @@ void op_interrupt(struct op *op)
 	op->interrupted = true;
 }
 
+void op_lock(struct op *op)
+{
+	op->locked = true;
+	if (op->deadline > op->start + OP_LOCKED_WAIT_MS)
+		op->deadline = op->start + OP_LOCKED_WAIT_MS;
+}
+
+int op_wait(struct op *op, struct change *c)
+{
+	change_wait(c, &op->waiter);
+	if (c == op->change)
+		op->deadline = INT64_MAX / 4;
+	return -EINPROGRESS;
+}
+
 int op_need(struct op *op, struct cache_want *want, struct resource **ret)
 {
 	want->since = op->start;
@@ -118,33 +138,10 @@ int op_need(struct op *op, struct cache_want *want, struct resource **ret)
 	return cache_need(&op->mount->cache, want, want->peek ? NULL : &op->waiter, ret);
 }
 
-/* Does a signal that means stop wait for the caller? SIGALRM, SIGURG of Go's
- * runtime and the like interrupt too, and must not. */
-static bool wants_to_stop(pid_t tid)
-{
-	const uint64_t stop = 1u << (SIGINT - 1) | 1u << (SIGTERM - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGHUP - 1) |
-			      1u << (SIGKILL - 1);
-	char path[64], line[256];
-	uint64_t mask, pending = 0;
-	FILE *f;
-
-	if (!tid)
-		return true; /* of another pid namespace: nothing can be seen */
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	f = fopen(path, "re");
-	if (!f)
-		return errno == ENOENT || errno == ESRCH;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "SigPnd: %" SCNx64, &mask) == 1 || sscanf(line, "ShdPnd: %" SCNx64, &mask) == 1)
-			pending |= mask;
-	fclose(f);
-	return pending & stop;
-}
-
 /* What became of a parked op: an errno to end it with, or 0. */
 static int look(struct op *op, int64_t now)
 {
-	if (op->interrupted && wants_to_stop(op->tid))
+	if (op->interrupted && process_wants_to_stop(op->tid))
 		return -EINTR;
 	if (now >= op->deadline)
 		return -ETIMEDOUT;

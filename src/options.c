@@ -61,6 +61,8 @@ static const struct option_row table[] = {
 	{"gid", 0, OPTION_NUMBER, AT(gid), 0, UINT_MAX - 1ul, "N", NULL, "group of every file (default: yours)"},
 	{"umask", 0, OPTION_OCTAL, AT(umask), 0, 0777, "OCTAL", "022", "permission bits to take away"},
 	{"ro", 0, OPTION_SET, AT(read_only), 0, 0, NULL, NULL, "mount read-only"},
+	{"nodelete", 0, OPTION_SET, AT(no_delete), 0, 0, NULL, NULL, "rmdir of an issue is refused"},
+	{"max_delete", 0, OPTION_NUMBER, AT(max_delete), 1, 1000, "N", "1", "issues that one process may delete"},
 	{"rw", 0, OPTION_CLEAR, AT(read_only), 0, 0, NULL, NULL, "undo ro"},
 	{"allow_other", 0, OPTION_SET, AT(allow_other), 0, 0, NULL, NULL,
 	 "let other users in; sets default_permissions"},

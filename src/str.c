@@ -35,6 +35,11 @@ bool str_starts(struct str s, const char *prefix)
 	return s.n >= n && !memcmp(s.s, prefix, n);
 }
 
+bool str_has(struct str s, const char *part)
+{
+	return s.s && memmem(s.s, s.n, part, strlen(part));
+}
+
 static bool is_space(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
@@ -62,6 +67,19 @@ struct str str_cut(struct str *rest, char sep)
 	}
 	*rest = (struct str){at + 1, whole.n - (size_t)(at - whole.s) - 1};
 	return (struct str){whole.s, (size_t)(at - whole.s)};
+}
+
+struct str str_word(struct str *rest)
+{
+	struct str word = str_trim(*rest);
+
+	*rest = word;
+	for (size_t i = 0; i < word.n; i++)
+		if (is_space(word.s[i]))
+			word.n = i;
+	rest->s += word.n;
+	rest->n -= word.n;
+	return word;
 }
 
 char *str_dup(struct str s)
@@ -163,4 +181,28 @@ int str_to_time(struct str s, struct timespec *ret)
 	tm.tm_mon = month - 1;
 	*ret = (struct timespec){.tv_sec = timegm(&tm) - zone, .tv_nsec = nsec};
 	return 0;
+}
+
+unsigned str_distance(struct str a, struct str b)
+{
+	unsigned row[64];
+
+	if (a.n > 63 || b.n > 63)
+		return 64;
+	for (unsigned j = 0; j <= b.n; j++)
+		row[j] = j;
+	for (unsigned i = 1; i <= a.n; i++) {
+		unsigned corner = row[0];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= b.n; j++) {
+			unsigned change =
+				corner + (tolower((unsigned char)a.s[i - 1]) != tolower((unsigned char)b.s[j - 1]));
+			unsigned least = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+			corner = row[j];
+			row[j] = least < change ? least : change;
+		}
+	}
+	return row[b.n];
 }

@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+#include "sentryfs/scratch.h"
+
 static char *make_key(const struct node *parent, const char *name)
 {
 	char *key;
@@ -35,6 +37,7 @@ static void node_free(struct node *n)
 	list_remove(&n->link);
 	item_unref(n->item);
 	blob_unref(n->content);
+	scratch_unref(n->scratch);
 	free(n->key);
 	free(n);
 }
@@ -85,6 +88,13 @@ void node_unref(struct node *n, uint64_t count)
 		n = parent;
 		count = 1;
 	}
+}
+
+const struct node *node_nearest(const struct node *n)
+{
+	while (n && !n->item)
+		n = n->parent;
+	return n;
 }
 
 const struct node *node_above(const struct node *n, const struct item_class *class)

@@ -8,11 +8,11 @@ import pytest
 from conftest import TOP
 
 FLOORS = {
-    0: "buf str name json map list log clock journal options rc token target origin",
+    0: "buf str name json map list log clock journal process options rc token target origin",
     1: "http",
-    2: "api link",
-    3: "item cache",
-    4: "tree kinds show about mount op verbs root",
+    2: "api link governor",
+    3: "item listing lister cache change report query",
+    4: "tree kinds access guard scratch mount op source ahead attr show about verbs wish control comment bulk write root",
     5: "fs loop",
     6: "main",
 }

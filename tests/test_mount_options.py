@@ -26,6 +26,8 @@ BAD = {
     "umask": ("888", "an octal number from 0 to 777"),
     "ro": ("yes", "no value"),
     "rw": ("yes", "no value"),
+    "nodelete": ("yes", "no value"),
+    "max-delete": ("0", "a number from 1 to 1000"),
     "allow-other": ("yes", "no value"),
     "default-permissions": ("no", "no value"),
     "auto-unmount": ("0", "no value"),

@@ -240,3 +240,57 @@ def test_changes_behind_the_back(server):
     assert server.get(issue_path(server, "SITE-1")).json["shortId"] == "SITE-1"
     with pytest.raises(ValueError):
         server.mutate("odd", issue="WEB-1")
+
+
+@pytest.mark.parametrize("lag", [0, 3_600_000], ids=["at once", "lagging"])
+def test_a_kept_listing_is_one_made_anew(lag):
+    """A blank more in the query is another search to the server: it sorts everything again."""
+    with Sandbox("--write-lag-ms", lag, "--delete-lag-ms", lag) as s:
+        def walk(query, sort):
+            return [(i["shortId"], i["lastSeen"], i["count"], i["status"])
+                    for page in s.walk(s.org + "/issues/", query=query, sort=sort) for i in page.json]
+
+        searches = [("is:unresolved", "date"), ("", "freq"), ("is:resolved", "new"), ("assigned:jane", "date"),
+                    ("timesSeen:>3", "recommended"), ("level:error", "user")]
+        for query, sort in searches:
+            walk(query, sort)
+        steps = [
+            lambda: s.mutate("new_event", issue="WEB-9", n=2),
+            lambda: s.mutate("new_event", issue="API-3", when=1_000_000_000_000),
+            lambda: s.mutate("new_issue", project="web", title="Fresh"),
+            lambda: change(s, {"status": "resolved"}, "WEB-7"),
+            lambda: change(s, {"assignedTo": "jane"}, "WEB-8"),
+            lambda: s.mutate("status", issue="WEB-4", status="unresolved"),
+            lambda: s.mutate("set", issue="WEB-10", level="fatal", title="Other"),
+            lambda: s.mutate("merge", into="WEB-11", issues=["WEB-12", "WEB-13"]),
+            lambda: s.mutate("delete", issue="WEB-14"),
+            lambda: s.call("DELETE", issue_path(s, "WEB-15")),
+            lambda: s.put(issue_path(s, "WEB-1") + "hashes/", {}, id=s.get(
+                issue_path(s, "WEB-1") + "hashes/").json[0]["id"]),
+            lambda: s.mutate("rename_project", project="api", slug="renamed"),
+            lambda: s.mutate("new_event", issue="RENAMED-5"),
+        ]
+        for n, step in enumerate(steps, 1):
+            step()
+            for query, sort in searches:
+                assert walk(query, sort) == walk(query + " " * n, sort), (n, query)
+
+
+def test_an_issue_and_its_page_show_each_change(server):
+    """What is kept serialized is made again when it changes."""
+    def both():
+        one = server.get(issue_path(server, "WEB-9")).json
+        row = next(i for i in server.get(server.org + "/issues/", query="").json if i["shortId"] == "WEB-9")
+        return one, row
+
+    before = both()
+    assert both() == before
+    server.mutate("comment", issue="WEB-9", text="one more")
+    one, row = both()
+    assert one["numComments"] == row["numComments"] == before[0]["numComments"] + 1
+    assert one["activity"][0]["data"]["text"] == "one more"
+    change(server, {"hasSeen": True}, "WEB-9", token=BOB)
+    assert [u["id"] for u in both()[0]["seenBy"]].count("2") == 1
+    server.mutate("new_event", issue="WEB-9")
+    assert both()[0]["lastSeen"] == both()[1]["lastSeen"] > row["lastSeen"]
+    assert server.get(issue_path(server, "WEB-9"), token=BOB).json["hasSeen"] is True

@@ -87,6 +87,59 @@ def test_spoilt_bodies(server):
     assert reply.headers["X-Sentry-Rate-Limit-Reset"] is None
 
 
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("fault", [{"drop": True}, {"hang": "before-headers"}])
+def test_no_answer_with_and_without_the_change(server, fault, keep):
+    server.faults({"method": "DELETE", **fault, "keep": keep})
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as s:
+        s.sendall(f"DELETE {'/api/0' + issue_path(server, 'WEB-1')} HTTP/1.1\r\nHost: x\r\n"
+                  f"Authorization: Bearer {server.token}\r\n\r\n".encode())
+        if "hang" in fault:
+            eventually(lambda: server.control("GET", "faults")["hanging"] == 1)
+            server.faults()
+        assert s.recv(1) == b""
+    assert server.get(issue_path(server, "WEB-1")).status == (404 if keep else 200)
+
+
+def test_an_answer_may_be_older_than_a_change(server):
+    path = issue_path(server, "WEB-1")
+    server.faults({"method": "GET", "late_ms": 300})
+    late = []
+    asking = threading.Thread(target=lambda: late.append(server.get(path)))
+    asking.start()
+    eventually(lambda: server.requests())
+    assert server.put(path, {"status": "resolved"}).json["status"] == "resolved"
+    asking.join(10)
+    assert late[0].json["status"] == "unresolved"
+    assert server.get(path).json["status"] == "resolved"
+
+
+def test_a_member_that_the_server_does_not_know(server):
+    server.faults({"method": "PUT", "strip": ["status"]})
+    data = server.put(issue_path(server, "WEB-1"), {"status": "resolved", "hasSeen": True}).json
+    assert (data["status"], data["hasSeen"]) == ("unresolved", True)
+    assert server.requests()[-1]["body"] == '{"status": "resolved", "hasSeen": true}'
+
+
+def test_a_rule_for_some_methods(server):
+    server.faults({"method": "put|POST", "path": "/issues/", "status": 409})
+    assert server.get(issue_path(server, "WEB-1")).status == 200
+    assert server.put(issue_path(server, "WEB-1"), {}).status == 409
+    assert server.call("POST", issue_path(server, "WEB-1") + "comments/", {"text": "x"}).status == 409
+
+
+def test_a_403_says_which_scope_is_missing_or_does_not(server):
+    path, token = issue_path(server, "WEB-1"), server.make_token("event:read")
+    told = server.put(path, {"status": "resolved"}, token=token)
+    assert (told.status, told.json) == (403, {"detail": "You do not have permission to perform this action."})
+    assert told.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="event:write event:admin"'
+    server.faults({"method": "PUT", "drop_headers": ["WWW-Authenticate"]})      # servers before 2026
+    untold = server.put(path, {"status": "resolved"}, token=token)
+    assert (untold.status, untold.headers["WWW-Authenticate"]) == (403, None) and untold.json == told.json
+    assert server.issue("WEB-1")["status"] == "unresolved"
+
+
 @pytest.mark.parametrize("where", ["before-headers", "after-headers", "mid-body"])
 def test_hang(server, where):
     server.faults({"path": "/organizations/$", "hang": where})
@@ -125,6 +178,8 @@ def test_the_log(server):
     assert [(e["method"], e["path"], e["query"], e["status"], e["body"]) for e in log] == [
         ("GET", "/api/0/organizations/acme/issues/", "query=is%3Aresolved&limit=1", 200, None),
         ("PUT", "/api/0/organizations/acme/issues/WEB-1/", "", 200, '{"status": "resolved"}')]
+    assert server.control("GET", f"requests?token={server.token[-8:]}") == log
+    assert server.control("GET", "requests?token=another") == []
     server.forget()
     assert server.requests() == []
 
@@ -156,6 +211,18 @@ def test_keep_alive_and_broken_requests(shared):
 
 
 # -- limits and size --------------------------------------------------------------------------------------------------
+
+def test_the_limit_of_a_server_of_ones_own():
+    with Sandbox("--same-limit", 999) as s:
+        for path in ("/issues/", "/issues/WEB-1/", "/issues/WEB-1/tags/"):
+            headers = s.get(s.org + path).headers
+            assert headers["X-Sentry-Rate-Limit-Limit"] == "999" and not headers["X-Sentry-Rate-Limit-ConcurrentLimit"]
+            assert int(headers["X-Sentry-Rate-Limit-Remaining"]) > 900
+        s.options(same_limit=0)
+        assert s.get(s.org + "/issues/").headers["X-Sentry-Rate-Limit-Limit"] == "999", "nothing is enforced"
+        s.options(rate_limits=True)
+        assert s.get(s.org + "/issues/").headers["X-Sentry-Rate-Limit-Limit"] == "10"
+
 
 def test_rate_limits():
     with Sandbox("--rate-limits") as s:

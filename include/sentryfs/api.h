@@ -2,8 +2,11 @@
 #ifndef SENTRYFS_API_H
 #define SENTRYFS_API_H
 
+#include <stdbool.h>
+
 #include "sentryfs/buf.h"
 #include "sentryfs/clock.h"
+#include "sentryfs/governor.h"
 #include "sentryfs/http.h"
 #include "sentryfs/journal.h"
 #include "sentryfs/list.h"
@@ -13,7 +16,20 @@
  * table from HTTP status to errno. Knows no files.
  */
 
-enum api_class { API_LIST, API_ISSUE, API_EVENT, API_OTHER, API_CLASSES };
+/* The buckets of the server's limiter. Endpoints without a limit of their own share one
+ * for each method. */
+enum api_class {
+	API_ISSUE_LIST,
+	API_ISSUE,
+	API_EVENT,
+	API_TAGS,
+	API_PROJECT_EVENTS,
+	API_GET,
+	API_PUT, /* from here on what changes something */
+	API_POST,
+	API_DELETE,
+	API_CLASSES
+};
 
 struct api {
 	struct transport *transport; /* borrowed; may be replaced while nothing is in flight */
@@ -21,9 +37,10 @@ struct api {
 	char *origin;	     /* owned */
 	char *authorization; /* owned, wiped */
 	unsigned timeout_s;
-	int64_t blocked_until[API_CLASSES]; /* ms: the server said that nothing remains */
-	struct list waiting;		    /* calls that have a time to wait for */
-	struct journal requests, errors;
+	struct governor governors[API_CLASSES];
+	struct list waiting; /* calls that have a time to wait for */
+	struct journal requests, errors, changes;
+	bool answered; /* since the last tick: there may be room for who waits */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
 };
@@ -36,20 +53,35 @@ struct api_answer {
 	long status;
 	struct buf *body;  /* bytes may be taken with buf_to_blob */
 	struct str cursor; /* of the next page, s == NULL at the end */
+	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
 	const char *words; /* one sentence for a person when error is set */
+	bool uncertain;	   /* no answer that tells whether a change was done */
+	bool lacks_scope;  /* a 403 that says so (WWW-Authenticate: insufficient_scope) */
 };
 
 typedef void api_done_fn(void *arg, struct api_answer *answer);
 
+struct api_request {
+	const char *method; /* GET, PUT, POST or DELETE */
+	const char *path;   /* below origin/api/0/ */
+	const char *cursor; /* NULL: the first page */
+	const char *body;   /* JSON, or NULL */
+	unsigned within_ms; /* an answer must have come by then; 0: the api's timeout */
+	bool ahead;	    /* nobody waits for it yet: it gives way */
+};
+
 struct api_call;
 /*
- * GET origin/api/0/`path` with `cursor` added (NULL: the first page). Retries at
- * most twice on connection errors, 502, 503 and 504; waits out a 429 while the
- * reset lies within the timeout. `done` is called once, later, unless cancelled.
- * NULL without memory.
+ * Sends a request. A GET is tried again, at most twice, on connection errors, 502, 503
+ * and 504; what changes something never is, since it may have been done. A 429 was not
+ * done: it is waited out, whatever the method, while its reset lies within the time.
+ * `done` is called once, later, unless cancelled. NULL without memory.
  */
+struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);
 struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg);
 void api_cancel(struct api_call *c);
+/* Somebody waits for it now. */
+void api_hurry(struct api_call *c);
 
 /* Starts what has waited long enough. Returns ms until it wants to be called
  * again, -1 when nothing waits. */

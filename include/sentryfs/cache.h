@@ -5,6 +5,7 @@
 #include "sentryfs/api.h"
 #include "sentryfs/item.h"
 #include "sentryfs/list.h"
+#include "sentryfs/lister.h"
 #include "sentryfs/map.h"
 
 /*
@@ -22,18 +23,6 @@ struct waiter {
 	void (*progress)(struct waiter *w); /* a page came, more are to come */
 };
 
-struct listing {
-	unsigned refs;
-	struct item **items; /* shared */
-	size_t n, cap;
-	struct map by_name; /* of items */
-	bool cut;	    /* more exist than `max` */
-	size_t skipped;	    /* entries that could not be used */
-};
-
-struct listing *listing_ref(struct listing *l);
-void listing_unref(struct listing *l); /* accepts NULL */
-
 struct resource {
 	char *key; /* path below /api/0/, owned */
 	struct cache *cache;
@@ -50,9 +39,11 @@ struct resource {
 	char *words;	 /* what the server or libcurl said of it, owned */
 	size_t bytes;
 	struct api_call *call; /* while it is being fetched */
+	struct lister *lister; /* the same, of a listing */
 	int64_t asked;
-	struct listing *building;
-	size_t building_bytes;
+	int64_t swept; /* ms: when the whole listing was last asked for, not its head alone */
+	bool outdated; /* what is there was made untrue by a change of ours */
+	bool again;    /* and so is what is being fetched */
 	struct list waiters;
 	struct list lru;
 };
@@ -78,6 +69,7 @@ struct cache_want {
 	int64_t since;	  /* ms: an answer or an error that came after this is good enough */
 	bool stale_ok;	  /* an older answer will do, and nothing is asked for */
 	bool peek;	  /* never ask the server */
+	bool ahead;	  /* nobody waits for it yet; `w` is NULL */
 };
 
 /*
@@ -88,8 +80,18 @@ struct cache_want {
  */
 int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w, struct resource **ret);
 
+/* A change of ours made the answer to `key` untrue: it is not given out again, and one
+ * that is under way is asked for anew when it comes. */
+void cache_outdate(struct cache *c, const char *key);
+
+/* Forgets the resource, unless it is being fetched. */
+void cache_forget(struct cache *c, const char *key);
+
 /* Stores a document that came by another way. */
 void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_t asked);
+
+/* A listing of issues is brought up to date by its head; so often all of it is asked for. */
+#define CACHE_SWEEP_MS 300000
 
 #define CACHE_ABSENT_MS 10000 /* "no such thing", asked of the server */
 

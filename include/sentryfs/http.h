@@ -30,7 +30,7 @@ struct http_request {
 	const char *url;
 	const char *authorization; /* a whole header line; secret */
 	const char *body;	   /* JSON, or NULL */
-	unsigned timeout_s;	   /* for the whole answer */
+	unsigned timeout_ms;	   /* for the whole answer */
 };
 
 /* Called once for each request that was not cancelled, never from submit. The

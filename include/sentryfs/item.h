@@ -12,6 +12,14 @@
  * whatever lists name it, so that every view shows the same bytes. Name and id
  * never change; `json` is swapped for newer bytes.
  */
+enum item_gone {
+	ITEM_HERE,
+	ITEM_DELETED, /* by us; its name is no more, whatever the server still lists */
+	ITEM_MERGED,  /* into another; the server knows which, a listing does not show it */
+};
+
+struct change;
+
 struct item {
 	unsigned refs;
 	struct item_store *store;
@@ -26,7 +34,13 @@ struct item {
 	struct timespec mtime, ctime, changed;
 	uint64_t size; /* an issue's count of events */
 	uint64_t comments;
+	unsigned number; /* of a numbered class: what its name begins with; 0: not named yet */
 	unsigned listed; /* how many listings hold it */
+	/* what we did to it */
+	enum item_gone gone;
+	int64_t written;       /* ms: when a change of ours was answered, -1: never */
+	struct change *change; /* borrowed: the one that is under way */
+	char *last_error;      /* why the last write failed, owned; NULL after a success */
 };
 
 struct item_fields {
@@ -48,18 +62,31 @@ extern const struct item_class item_organization, item_project, item_issue, item
 
 struct item_store {
 	struct map by_key;
-	uint64_t stamp; /* the last one given out */
+	uint64_t stamp;	    /* the last one given out */
+	struct item **gone; /* shared */
+	size_t gone_n, gone_cap;
 };
 
+/* An answer that was asked for earlier than so long after a change of ours may still show
+ * what was before it: servers read from replicas. */
+#define ITEM_HOLD_MS 10000
+
 void item_store_done(struct item_store *s);
+/* Believes the server again, whatever we changed a moment ago. */
+void item_store_release(struct item_store *s);
 
 /*
  * The item of `entry`, made or brought up to date when `asked` is later than what
  * it has (`listed`: from a listing, which alone refreshes what it holds). The
- * caller owns one reference. -EBADMSG, -ENOMEM.
+ * caller owns one reference. -EBADMSG, -ENOMEM; -ENOENT: it is gone by a change of ours.
  */
 int item_put(struct item_store *s, const struct item_class *class, const char *scope, const cJSON *entry,
 	     struct str bytes, int64_t asked, const struct timespec *wall, bool listed, struct item **ret);
+/* Puts the members of `delta`, the answer to a change of ours, in the place of the
+ * item's own. -EBADMSG, -ENOMEM. */
+int item_apply(struct item *i, struct str delta, int64_t now, const struct timespec *wall);
+/* From now on it is in no listing. */
+int item_set_gone(struct item *i, enum item_gone how, int64_t now);
 /* By scope and id (an issue: its short id); borrowed, NULL when unknown. */
 struct item *item_find(const struct item_store *s, const char *scope, struct str id);
 struct item *item_ref(struct item *i);

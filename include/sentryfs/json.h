@@ -40,6 +40,19 @@ int json_each(struct str text, int (*each)(void *arg, const cJSON *tree, struct 
  * not an object. */
 int json_member(struct str text, const char *key, struct str *ret);
 
+/* Adds the object `object` with the members of the object `delta` in the place of its
+ * own of the same name; what it lacks is left out. Both valid JSON. 0; -EBADMSG when
+ * one is not an object. */
+int json_merge(struct buf *b, struct str object, struct str delta);
+
+/* Does `value` show what `expect` says? Of an object each member of `expect`, of a list
+ * any entry; numbers and strings by their text (ids are sent as both); null also where
+ * nothing is. Both valid JSON. */
+bool json_covers(struct str value, struct str expect);
+
+/* Adds `text`, which must be UTF-8, as a JSON string with its quotes. */
+void json_quote(struct buf *b, struct str text);
+
 /* Re-indents valid JSON token by token: two spaces, one member a line, order
  * and literals kept, empty containers closed in place, newline at the end. */
 void json_indent(struct buf *b, struct str text);

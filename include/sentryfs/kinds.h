@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "sentryfs/access.h"
 #include "sentryfs/buf.h"
 #include "sentryfs/cache.h"
 #include "sentryfs/item.h"
@@ -22,6 +23,7 @@ enum kind_id {
 	KIND_PROJECTS,
 	KIND_PROJECT,
 	KIND_ISSUES,
+	KIND_BULK,
 	KIND_ISSUE,
 	KIND_ISSUE_ALIAS,
 	KIND_ORG_ISSUES,
@@ -36,7 +38,8 @@ enum kind_id {
 	KIND_TAG,
 	KIND_HASHES,
 	KIND_HASH,
-	KIND_FILE, /* first of the rows that need no name in code */
+	KIND_SCRATCH, /* a scratch file (scratch.h) */
+	KIND_FILE,    /* first of the rows that need no name in code */
 };
 
 enum source_from {
@@ -47,6 +50,7 @@ enum source_from {
 };
 
 struct mount;
+struct control;
 
 struct source {
 	const struct mount *mount;
@@ -73,12 +77,17 @@ struct kind {
 	const struct item_class *class;	       /* of what `url` lists */
 	enum kind_id child;		       /* kind of each item */
 	bool (*none)(const struct item *item); /* known to be empty without asking */
+	bool hidden;			       /* found by its name alone */
+	bool scratch;			       /* scratch files may be made in it */
 	/* of a dynamic row: what an unlisted name must look like, and the document that
 	 * tells whether there is such a thing (NULL: the listing is the oracle) */
 	bool (*valid)(struct str name);
 	const char *probe;
 	/* of a file or symlink: its bytes from its source. 0 or -errno */
 	int (*show)(struct buf *b, const struct source *s);
+	/* what its w bits need to be true, and what a write into it means (NULL: EACCES) */
+	enum need needs;
+	const struct control *control;
 };
 
 #define FRESH_FOREVER 0xffffffffu
@@ -86,8 +95,9 @@ struct kind {
 extern const struct kind kinds[];
 extern const size_t kinds_count;
 
-const struct kind *kind_of(enum kind_id id); /* a row of the named ids */
-/* The i-th static row below a directory (`top`: it is the mount's root), or NULL. */
+const struct kind *kind_of(enum kind_id id);			      /* a row of the named ids */
+const struct kind *kind_named(enum kind_id parent, const char *name); /* NULL: none */
+/* The i-th static row below a directory (`top`: it is the mount's root) that is listed, or NULL. */
 const struct kind *kind_static(const struct node *dir, bool top, size_t i);
 const struct kind *kind_lookup(const struct node *dir, bool top, const char *name);
 

@@ -2,11 +2,16 @@
 #ifndef SENTRYFS_MOUNT_H
 #define SENTRYFS_MOUNT_H
 
+#include "sentryfs/access.h"
+#include "sentryfs/ahead.h"
 #include "sentryfs/api.h"
 #include "sentryfs/cache.h"
+#include "sentryfs/change.h"
 #include "sentryfs/clock.h"
+#include "sentryfs/guard.h"
 #include "sentryfs/list.h"
 #include "sentryfs/options.h"
+#include "sentryfs/scratch.h"
 #include "sentryfs/tree.h"
 
 /* Everything that one mount is. */
@@ -16,6 +21,11 @@ struct mount {
 	struct api api;
 	struct cache cache;
 	struct tree tree;
+	struct changes changes;
+	struct access access;
+	struct guard guard;
+	struct scratches scratches;
+	struct ahead ahead;
 	struct node *root;  /* what inode 1 is */
 	struct list parked; /* operations that wait */
 	struct list ready;  /* operations that run at the next turn */
@@ -27,6 +37,8 @@ struct mount {
 
 int mount_init(struct mount *m, const struct options *o, const char *token, const struct clock *clock);
 void mount_done(struct mount *m);
+/* Forgets what was told by the server, so that the next look asks again. */
+void mount_refresh(struct mount *m);
 
 /* Expands a row's path for `n`; see struct kind. 0, -ENAMETOOLONG, or -EINVAL for a
  * placeholder that the node has no value for. */

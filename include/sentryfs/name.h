@@ -34,6 +34,9 @@ bool name_is_event_id(struct str s);
  * "%"; the result is at most 255 bytes and is cut at a character. */
 void name_encode(struct buf *b, struct str text);
 
+/* Is all of it valid UTF-8 without a NUL? */
+bool text_is_utf8(struct str s);
+
 /* Adds `text` percent-encoded for use as one segment or value of a URL. */
 void url_encode(struct buf *b, struct str text);
 

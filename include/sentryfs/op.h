@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "sentryfs/cache.h"
+#include "sentryfs/change.h"
 #include "sentryfs/kinds.h"
 #include "sentryfs/mount.h"
 
@@ -18,12 +19,18 @@
  */
 struct op;
 
-/* An open file or directory: a snapshot. */
+/* An open file or directory: a snapshot, and what is being written. */
 struct handle {
 	struct list link;	 /* of all handles */
 	struct node *node;	 /* shared */
 	struct blob *content;	 /* a file's bytes */
 	struct listing *listing; /* a directory's items; NULL: static rows only */
+	bool counts;		 /* among node->opens */
+	/* of a file that takes text: the pieces so far */
+	struct buf text;
+	size_t base; /* the file offset of its first byte */
+	bool dirty;  /* there is text that was not sent */
+	int refused; /* why a piece was not taken, until the text begins anew */
 };
 
 struct op_entry {
@@ -39,6 +46,8 @@ struct op_reply {
 	void (*attr)(struct op *op, const struct stat *attr, double timeout);
 	void (*text)(struct op *op, const char *text); /* of a symlink */
 	void (*opened)(struct op *op, struct handle *h, bool keep_cache, bool direct_io);
+	void (*created)(struct op *op, const struct op_entry *e, struct handle *h);
+	void (*written)(struct op *op, size_t n);
 };
 
 struct op {
@@ -50,13 +59,27 @@ struct op {
 	int (*run)(struct op *op);
 	struct node *node; /* shared */
 	char name[256];
-	pid_t tid;	      /* of the caller; 0: not to be seen from here */
-	int64_t start;	      /* ms */
-	int64_t deadline;     /* ms: ETIMEDOUT after it */
-	int64_t stale_from;   /* ms: from then on an older copy will do */
-	unsigned patience_ms; /* how long after a sign of progress */
-	bool interrupted;     /* the kernel said so; the signal decides */
+	/* of those that write */
+	struct handle *handle; /* borrowed from whoever replies */
+	struct blob *data;     /* shared: what is written */
+	size_t offset;
+	int flags;	 /* of open(2), access(2) or rename(2) */
+	mode_t mode;	 /* of a new file */
+	struct node *to; /* shared: the directory that is renamed into */
+	char to_name[256];
+	struct node *onto;	 /* shared: the file that is renamed onto, once it is known */
+	const struct stat *attr; /* what setattr wants, NULL members aside: see verb_setattr */
+	int attr_set;
+	struct change *change; /* shared; once it is under way */
+	pid_t tid;	       /* of the caller; 0: not to be seen from here */
+	int64_t start;	       /* ms */
+	int64_t deadline;      /* ms: ETIMEDOUT after it */
+	int64_t stale_from;    /* ms: from then on an older copy will do */
+	unsigned patience_ms;  /* how long after a sign of progress */
+	bool interrupted;      /* the kernel said so; the signal decides */
 	bool stale_ok;
+	bool noted, paged; /* ahead.c has seen it; and has fetched its page */
+	bool locked;	   /* holds a directory's lock in the kernel (op_lock) */
 };
 
 /* A new op, or NULL without memory. `node` is shared, `name` may be NULL. */
@@ -72,6 +95,11 @@ void op_free(struct op *op);
 int64_t op_tick(struct mount *m);
 /* Ends everything that is parked with -ENOTCONN. */
 void op_end_all(struct mount *m);
+
+/* From now on it ends within OP_LOCKED_WAIT_MS of its start. */
+void op_lock(struct op *op);
+/* Parks the op until the change has ended; it has no deadline but the change's own. */
+int op_wait(struct op *op, struct change *c);
 
 /* cache_need for an op: sets `since`, waiter and staleness. */
 int op_need(struct op *op, struct cache_want *want, struct resource **ret);

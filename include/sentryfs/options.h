@@ -23,10 +23,11 @@ struct options {
 	char *query;	  /* of the default listing */
 	char *cacert;	  /* NULL: the system's */
 	unsigned max_issues, max_events;
+	unsigned max_delete;	  /* issues that one process may delete */
 	unsigned timeout;	  /* seconds without progress */
 	unsigned connect_timeout; /* seconds */
 	unsigned uid, gid, umask; /* of what is shown; umask in octal */
-	bool foreground, debug, insecure, read_only, allow_other, default_permissions, auto_unmount;
+	bool foreground, debug, insecure, read_only, no_delete, allow_other, default_permissions, auto_unmount;
 	bool help, version;
 };
 

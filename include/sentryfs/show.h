@@ -29,5 +29,8 @@ int show_ignore(struct buf *b, const struct source *s);
 int show_status(struct buf *b, const struct source *s);
 int show_requests(struct buf *b, const struct source *s);
 int show_errors(struct buf *b, const struct source *s);
+int show_changes(struct buf *b, const struct source *s);
+int show_last_error(struct buf *b, const struct source *s);
+int show_nothing(struct buf *b, const struct source *s);
 
 #endif

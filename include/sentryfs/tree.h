@@ -18,17 +18,19 @@ struct node {
 	struct list link; /* of all nodes */
 	struct tree *tree;
 	const struct kind *kind;
-	struct node *parent; /* shared; NULL at the top */
-	struct item *item;   /* shared; NULL where the kind has none */
-	char *key;	     /* where the tree has it */
-	const char *name;    /* within key */
-	uint64_t ino;	     /* st_ino: a hash of the path, the same after a remount */
-	uint64_t refs;	     /* the kernel's lookup count and all others */
+	struct node *parent;	 /* shared; NULL at the top */
+	struct item *item;	 /* shared; NULL where the kind has none */
+	struct scratch *scratch; /* shared; of a scratch file */
+	char *key;		 /* where the tree has it */
+	const char *name;	 /* within key */
+	uint64_t ino;		 /* st_ino: a hash of the path, the same after a remount */
+	uint64_t refs;		 /* the kernel's lookup count and all others */
 	/* what the kernel was shown of a file */
 	struct blob *content; /* of the newest handle, while one is open */
 	uint64_t content_stamp;
 	uint64_t cached_stamp; /* of what may lie in the page cache */
 	unsigned opens;
+	unsigned bodies;	   /* of a directory of events: how many of them were opened */
 	uint64_t size_stamp, size; /* the size of what had that stamp */
 };
 
@@ -49,6 +51,7 @@ struct node *node_ref(struct node *n);
 void node_unref(struct node *n, uint64_t count); /* accepts NULL */
 uint64_t node_ino(const struct node *parent, const char *name);
 /* The nearest node upwards (itself included) of a kind with an item of `class`. */
+const struct node *node_nearest(const struct node *n); /* upwards (itself included), with any item; or NULL */
 const struct node *node_above(const struct node *n, const struct item_class *class);
 
 #endif

@@ -14,15 +14,37 @@ int verb_opendir(struct op *op);  /* lists, pages and revalidates */
 int verb_open(struct op *op);	  /* fetches content */
 int verb_readlink(struct op *op); /* may make one request */
 
-/* The i-th entry of an open directory ("." is 0): its name (valid until the next
- * call), inode number and type. False at the end. */
+/* The next entry of an open directory from *at on, which moves behind it ("." is at 0):
+ * its name, inode number and type. False at the end. */
 struct dir_entry {
 	char name[512];
 	uint64_t ino;
 	mode_t mode;
 };
-bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t i, struct dir_entry *e);
+bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, struct dir_entry *e);
 
+/* The bytes of an open file. */
+struct str verb_read(const struct handle *h);
+
+/* ---- writing (write.c) ---- */
+
+int verb_open_write(struct op *op); /* op->flags; sends nothing */
+int verb_create(struct op *op);	    /* a scratch file, or nothing */
+int verb_write(struct op *op);	    /* a control's value is sent now; text is gathered */
+int verb_flush(struct op *op);	    /* sends gathered text */
+int verb_unlink(struct op *op);	    /* of a scratch file; all else is refused */
+int verb_rmdir(struct op *op);	    /* of an issue: deletes it */
+int verb_rename(struct op *op);	    /* of a scratch file */
+int verb_refuse(struct op *op);	    /* EPERM: link, symlink, mkdir, mknod */
+int verb_access(struct op *op);	    /* op->flags */
+
+/* What chmod, chown, truncate and utime want; only what changes nothing is done. */
+enum { SET_MODE = 1, SET_UID = 2, SET_GID = 4, SET_SIZE = 8, SET_TIMES = 16 };
+int verb_setattr(struct op *op); /* op->attr, op->attr_set; op->handle where a file is open */
+
+struct handle *handle_new(struct node *n);    /* NULL without memory */
 struct handle *handle_free(struct handle *h); /* accepts NULL, returns NULL */
+/* A scratch file's node, with a reference. NULL without memory. */
+struct node *verb_scratch_node(struct mount *m, struct scratch *s);
 
 #endif

@@ -3,6 +3,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -29,6 +30,8 @@ def options(argv):
     p.add_argument("--events", type=number, help="events of each issue (default: 1 to 36, WEB-1 has 137)")
     p.add_argument("--delay-ms", type=number, default=0, help="every API answer waits so long")
     p.add_argument("--rate-limits", action="store_true", help="refuse with 429 what exceeds the limits")
+    p.add_argument("--same-limit", type=number, default=0, metavar="N", help="every endpoint's limit is N and none is "
+                   "on what runs at once; servers of one's own say 999 and refuse nothing")
     p.add_argument("--dialect", choices=["sentry"], default="sentry")
     p.add_argument("--events-from", metavar="DIR", help="adds the project `reference`, made from event files")
     p.add_argument("--scopes", help="scopes of the printed token, separated by commas (default: all)")
@@ -42,7 +45,7 @@ def options(argv):
     p.add_argument("--gzip", action="store_true", help="compress answers, as the proxy before a real server does")
     p.add_argument("--now", type=number, help="the clock stands at this epoch second, for answers that never vary")
     args = p.parse_args(argv)
-    for name in ("issues", "events", "delay_ms", "write_lag_ms", "delete_lag_ms", "post_filter"):
+    for name in ("issues", "events", "delay_ms", "write_lag_ms", "delete_lag_ms", "post_filter", "same_limit"):
         if (getattr(args, name) or 0) < 0:
             p.error(f"--{name.replace('_', '-')}: not below 0")
     if args.full_page < 1 or args.projects < 0 or (args.events is not None and args.events < 1):
@@ -55,7 +58,7 @@ class App:
         self.args = args
         self.world = World(args)
         self.events = Events(self.world)
-        self.limits = routing.Limits(args.rate_limits)
+        self.limits = routing.Limits(args)
         self.plan = faults.Plan()
         self.log = []
         if args.events_from:
@@ -76,7 +79,8 @@ class App:
         request.entry = {
             "method": request.method, "path": request.path, "query": request.raw_query, "status": None,
             "body": request.body.decode("utf-8", "replace") if request.body else None, "t": time.time(),
-            "user_agent": request.headers.get("user-agent"), "headers": sorted(request.headers)}
+            "user_agent": request.headers.get("user-agent"), "headers": sorted(request.headers),
+            "token": request.headers.get("authorization", "")[-8:]}
         if len(self.log) < LOG_MAX:
             self.log.append(request.entry)
         rule = self.plan.find(request)
@@ -84,11 +88,15 @@ class App:
             return await self.answer(request)
         if "delay_ms" in rule.spec:
             await asyncio.sleep(rule.spec["delay_ms"] / 1000)
+        if "strip" in rule.spec:
+            faults.strip(rule, request)
         if faults.wants_route(rule) or rule.spec.get("keep"):
             response = await self.answer(request)
         else:
             response = Response(200, b"")
         faults.spoil(rule, response)
+        if "late_ms" in rule.spec:
+            await asyncio.sleep(rule.spec["late_ms"] / 1000)
         response.takeover = faults.takeover(self.plan, rule)
         return response
 
@@ -103,6 +111,8 @@ class App:
 
 async def run(args):
     app = App(args)
+    gc.collect()
+    gc.freeze()     # the issues stay: looking through 100,000 of them again and again would stop the server
     server = wire.Server(app.handle, args.gzip)
     try:
         port = await server.start(args.port)

@@ -23,7 +23,8 @@ def handle(app, request):
 def answer(app, request, parts):
     match (request.method, *parts):
         case ("GET", "requests"):
-            return reply(app.log)
+            token = request.get("token")
+            return reply([e for e in app.log if token in (None, e["token"])])
         case ("DELETE", "requests"):
             app.log.clear()
             return Response(204)
@@ -52,7 +53,7 @@ def answer(app, request, parts):
     return reply({"detail": "no such control"}, 404)
 
 
-OPTIONS = ("delay_ms", "write_lag_ms", "delete_lag_ms", "full_page", "post_filter", "slug_projects")
+OPTIONS = ("delay_ms", "write_lag_ms", "delete_lag_ms", "full_page", "post_filter", "slug_projects", "same_limit")
 
 
 def set_options(app, data):
@@ -129,7 +130,7 @@ def mutate(app, data):
         project.name = data.get("name", project.name)
         for issue in project.issues:
             issue.touch()
-        world.version += 1
+        world.changed_all()
         return {"id": project.id, "slug": project.slug}
     if op == "merge":
         into = issue_of(app, data["into"])

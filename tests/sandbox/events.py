@@ -16,7 +16,7 @@ from .tags import of_event
 from .wire import dumps
 from .world import iso, mix
 
-CACHE = 4000
+CACHE = 12000
 RAW = "\ue000"      # marks a number literal that json.dumps would rewrite
 
 

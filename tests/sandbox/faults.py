@@ -7,6 +7,7 @@ applies to a request wins. The README beside this file lists the members. Rules 
 
 import asyncio
 import gzip
+import json
 import random
 import re
 import socket
@@ -16,7 +17,7 @@ import time
 MATCH = {"method", "path", "query", "after", "times", "probability", "seed", "note"}
 ACTIONS = {"delay_ms", "status", "body", "json", "content_type", "headers", "drop_headers", "hang", "reset", "cut",
            "garbage", "truncate", "deep", "huge", "bomb", "drip", "location", "rate_limit", "empty", "text_html",
-           "body_file", "keep"}
+           "body_file", "keep", "drop", "late_ms", "strip"}
 HANGS = ("before-headers", "after-headers", "mid-body")
 RATE_FORMS = ("object", "string", "concurrency", "retry-after", "no-reset")
 
@@ -44,7 +45,7 @@ class Rule:
         if spec.get("rate_limit") is not None and spec["rate_limit"] not in RATE_FORMS:
             raise PlanError("rate_limit is one of " + ", ".join(RATE_FORMS))
         self.spec = spec
-        self.method = spec.get("method")
+        self.methods = spec["method"].upper().split("|") if spec.get("method") else None
         self.path = pattern(spec.get("path") or "")
         self.query = pattern(spec["query"]) if spec.get("query") is not None else None
         self.skip = int(spec.get("after") or 0)
@@ -53,7 +54,7 @@ class Rule:
         self.hits = 0
 
     def applies(self, request):
-        if self.method and self.method.upper() != request.method:
+        if self.methods and request.method not in self.methods:
             return False
         if not self.path.search(request.path) or (self.query and not self.query.search(request.raw_query)):
             return False
@@ -103,10 +104,20 @@ class Plan:
             wait.cancel()
 
 
+def strip(rule, request):
+    """What a server does that does not know these members: it ignores them."""
+    try:
+        data = json.loads(request.body or b"{}")
+    except ValueError:
+        return
+    if isinstance(data, dict):
+        request.body = json.dumps({k: v for k, v in data.items() if k not in rule.spec["strip"]}).encode()
+
+
 def wants_route(rule):
     """Whether the rule needs the true answer (so the route runs and its side effects happen)."""
     return not any(k in rule.spec for k in ("status", "json", "body", "body_file", "deep", "huge", "bomb", "rate_limit",
-                                           "location", "garbage")) and rule.spec.get("hang") != "before-headers"
+                                           "location", "garbage", "drop")) and rule.spec.get("hang") != "before-headers"
 
 
 def rate_limited(response, form):
@@ -192,7 +203,7 @@ def reset(writer):
 def takeover(plan, rule):
     """The coroutine that writes the answer where the fault is in the bytes; None where it is not."""
     spec = rule.spec
-    if not any(k in spec for k in ("hang", "reset", "cut", "drip", "huge")):
+    if not any(k in spec for k in ("hang", "reset", "cut", "drip", "huge", "drop")):
         return None
 
     def part(value, body):
@@ -200,6 +211,8 @@ def takeover(plan, rule):
 
     async def run(request, response, reader, writer):
         body = response.body
+        if "drop" in spec:
+            return False
         if spec.get("hang") == "before-headers":
             await plan.hang(reader)
             return False

@@ -75,15 +75,20 @@ class ListForm:
         self.world, self.user, self.origin = world, user, origin
         self.collapse, self.expand, self.period = frozenset(collapse), tuple(expand), period
         self.window, self.event_id, self.environments = window, event_id, tuple(environments)
-        self.key = (user.id if user else None, origin, self.collapse, self.expand, period)
+        key = ("list", user.id if user else None, origin, self.collapse, self.expand, period)
+        self.key = None if window or event_id or self.environments else world.form_number(key)
 
     def entry(self, issue):
-        if self.window or self.event_id or self.environments:
+        if self.key is None:
             return dumps(self.object(issue))
         kept = issue.cache.get(self.key)
         if kept is None:
             kept = issue.cache[self.key] = dumps(self.object(issue))
         return kept
+
+    def entries(self, issues):
+        """A JSON array of them."""
+        return b"".join((b"[", b",".join([i.cache.get(self.key) or self.entry(i) for i in issues]), b"]"))
 
     def object(self, issue):
         if "base" in self.collapse:
@@ -156,6 +161,15 @@ def release(world, issue, version, when):
                       "platform": issue.project.platform, "platforms": [issue.platform], "hasHealthData": False,
                       "newGroups": 0}],
     }
+
+
+def single_text(world, issue, user, origin, collapse=(), expand=()):
+    """The single form serialized, kept with the issue."""
+    key = world.form_number(("single", user.id if user else None, origin, frozenset(collapse), frozenset(expand)))
+    kept = issue.cache.get(key)
+    if kept is None:
+        kept = issue.cache[key] = dumps(single(world, issue, user, origin, collapse, expand))
+    return kept
 
 
 def single(world, issue, user, origin, collapse=(), expand=()):

@@ -114,6 +114,8 @@ class Search:
         self.world, self.user = world, user
         self.terms = parse(text)
         self.tests, self.projects, self.statuses = [], None, set()
+        self.own = True         # the answer is in the issue itself, not in its events
+        self.relative = False   # the answer changes as time goes by
         words = []
         for negated, key, op, values in self.terms:
             if key is None:
@@ -134,7 +136,10 @@ class Search:
         self.tests.append((lambda i: not test(i)) if negated else test)
 
     def test(self, issue):
-        return all(t(issue) for t in self.tests)
+        for test in self.tests:
+            if not test(issue):
+                return False
+        return True
 
     def free(self, text):
         low = text.lower()
@@ -145,7 +150,7 @@ class Search:
 
     def tag(self, key, value):
         test = matcher(value)
-        world = self.world
+        world, self.own = self.world, False
 
         def any_event(issue):
             return any(k == key and test(v) for _, origin, serial in world.refs(issue)[:EVENT_SCAN]
@@ -248,6 +253,7 @@ class Search:
         """`-24h`: within the last 24 hours; `+24h`: before that; or a comparison with an ISO time."""
         m = re.fullmatch(r"([+-])(\d+[smhdw])", value)
         if m:
+            self.relative = True
             edge = self.world.now() - period(m[2])
             return (lambda i: get(i) >= edge) if m[1] == "-" else (lambda i: get(i) <= edge)
         edge = moment(value)
@@ -256,11 +262,11 @@ class Search:
         return lambda i: compare(op, get(i), edge)
 
     def term_environment(self, value, op):
-        world = self.world
+        world, self.own = self.world, False
         return lambda i: any(environment(world.issues[o], s) == value for _, o, s in world.refs(i)[:EVENT_SCAN])
 
     def term_has(self, value, op):
-        world = self.world
+        world, self.own = self.world, False
         return lambda i: any(k == value for _, o, s in world.refs(i)[:1] for k, _ in of_event(world, world.issues[o], s))
 
     def term_title(self, value, op):

@@ -38,4 +38,4 @@ def load(world, folder):
         issue.parts, issue.notes = [(issue.id, 0)], 0
         world.literal_events[event["eventID"]] = issue
         world.literal_events[event["id"]] = issue
-    world.version += 1
+    world.changed_all()

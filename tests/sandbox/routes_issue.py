@@ -39,8 +39,8 @@ def find(app, request):
 @route("GET", BASE + "/", EVENT, DETAIL)
 def get_issue(app, request):
     _, shown = find(app, request)
-    return reply(issues.single(app.world, shown, request.token.user, request.origin, request.getlist("collapse"),
-                               request.getlist("expand")))
+    return reply(issues.single_text(app.world, shown, request.token.user, request.origin, request.getlist("collapse"),
+                                    request.getlist("expand")))
 
 
 @route("PUT", BASE + "/", WRITE, DETAIL)

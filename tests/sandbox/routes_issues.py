@@ -17,10 +17,6 @@ MAX_HITS = 1000
 DEFAULT_QUERY = "is:unresolved"
 
 
-def body_of(entries):
-    return b"[" + b",".join(entries) + b"]"
-
-
 def limit_of(request):
     text = request.get("limit")
     if not text:
@@ -55,7 +51,7 @@ def form_of(app, request, window=None, event_id=None, environments=()):
 
 def direct_hit(app, request, issue, event_id=None):
     form = form_of(app, request, event_id=event_id)
-    return reply(body_of([form.entry(app.world.seen(issue))]), headers={"X-Sentry-Direct-Hit": "1"})
+    return reply(form.entries([app.world.seen(issue)]), headers={"X-Sentry-Direct-Hit": "1"})
 
 
 def visible(issue):
@@ -85,8 +81,7 @@ def stream(app, request, forced=None):
         form = form_of(app, request)
         wanted = sorted(set(numbers(request, "group")))
         found = [world.seen(world.issues[n]) for n in wanted if n in world.issues]
-        return reply(body_of([form.entry(i) for i in found if visible(i) and (
-            projects is None or i.project in projects)]))
+        return reply(form.entries([i for i in found if visible(i) and (projects is None or i.project in projects)]))
     if not world.projects:
         return reply(b"[]")
     limit = limit_of(request)
@@ -102,7 +97,7 @@ def stream(app, request, forced=None):
     found, scores = listing.find(app, request, user, projects, text, sort, window, environments)
     items, headers = cursors.seek(request, found, scores, limit)
     headers["X-Hits"], headers["X-Max-Hits"] = str(min(len(found), MAX_HITS)), str(MAX_HITS)
-    return reply(body_of([form.entry(i) for i in dropped(app, items)]), headers=headers)
+    return reply(form.entries(dropped(app, items)), headers=headers)
 
 
 def dropped(app, items):
@@ -207,4 +202,4 @@ def issues_stats(app, request):
     form = ListForm(app.world, request.token.user, request.origin, {"base"} | set(request.getlist("collapse")), (),
                     group_period(request))
     found = [app.world.seen(app.world.issues[n]) for n in ids if n in app.world.issues]
-    return reply(body_of([form.entry(i) for i in found if visible(i)]))
+    return reply(form.entries([i for i in found if visible(i)]))

@@ -11,7 +11,7 @@ from . import people
 from .cursors import ApiError, detail
 from .wire import Response, dumps, reply
 
-ROUTES = {}         # pattern text -> (regex, {method: Route})
+ROUTES = {}         # number of slashes of the path -> {pattern text: (regex, {method: Route})}
 PREFIX = "/api/0"
 NO_AUTH = {"WWW-Authenticate": 'Bearer realm="api"'}
 
@@ -27,7 +27,8 @@ def route(methods, pattern, scopes=(), limit=None):
     def register(function):
         for form in expand(pattern):
             regex = re.compile("^" + PREFIX + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", form) + "$")
-            _, by_method = ROUTES.setdefault(form, (regex, {}))
+            alike = ROUTES.setdefault(PREFIX.count("/") + form.count("/"), {})
+            _, by_method = alike.setdefault(form, (regex, {}))
             for method in methods.split():
                 by_method[method] = Route(function, scopes, limit)
         return function
@@ -43,7 +44,7 @@ def expand(pattern):
 
 
 def find(path):
-    for regex, by_method in ROUTES.values():
+    for regex, by_method in ROUTES.get(path.count("/"), {}).values():
         m = regex.match(path)
         if m:
             return by_method, m.groupdict()
@@ -83,11 +84,16 @@ def not_found():
 class Limits:
     """Requests of each caller by endpoint class: a count for each window, and how many run now."""
 
-    def __init__(self, enforce):
-        self.enforce, self.windows, self.running, self.form = enforce, {}, {}, 0
+    def __init__(self, args):
+        self.args, self.enforce, self.windows, self.running, self.form = args, args.rate_limits, {}, {}, 0
 
     def enter(self, caller, name, most, seconds, concurrent):
-        """Returns (headers, key of what runs) or raises 429."""
+        """Returns (headers, key of what runs) or raises 429. Where nothing is enforced the headers tell of the
+        default configuration, 999 a second."""
+        if self.args.same_limit:
+            most, concurrent = self.args.same_limit, None
+        elif not self.enforce:
+            most, seconds, concurrent = 999, 1, None
         window = int(time.time()) // seconds
         key = (caller, name)
         start, used = self.windows.get(key, (window, 0))

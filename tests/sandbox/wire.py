@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/1.1 on asyncio streams: requests in, responses out, keep-alive.
+"""HTTP/1.1 on an asyncio protocol: requests in, responses out, keep-alive.
 
 Our own small layer instead of a library's, because faults are made at the level of bytes: a body that stops in the
 middle, a reset, a length that lies. Knows nothing of Sentry; the handler gets a Request and returns a Response, or a
@@ -9,11 +9,13 @@ callable that takes over the connection (see faults.py).
 import asyncio
 import gzip
 import json
+import socket
 import time
 from urllib.parse import parse_qsl, unquote
 
 MAX_HEAD = 128 * 1024
 MAX_BODY = 16 * 1024 * 1024
+SEND_BUFFER = 1 << 20       # a page is handed to the kernel in one piece
 REASONS = {
     200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 302: "Found",
     303: "See Other", 304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request",
@@ -24,9 +26,12 @@ REASONS = {
 }
 
 
+ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def dumps(value):
     """JSON as Sentry's renderer writes it: UTF-8, no blanks, U+2028 and U+2029 escaped."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = ENCODE(value)
     if "\u2028" in text or "\u2029" in text:
         text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return text.encode()
@@ -61,7 +66,8 @@ class Request:
 
     @property
     def origin(self):
-        return "http://" + self.headers.get("host", "127.0.0.1")
+        scheme = "https" if self.headers.get("x-forwarded-proto") == "https" else "http"
+        return f"{scheme}://" + self.headers.get("host", "127.0.0.1")
 
 
 class Response:
@@ -93,14 +99,102 @@ class BadRequest(Exception):
     pass
 
 
-async def read_request(reader, writer):
+class Connection(asyncio.Protocol):
+    """One client: what it sent and what was not read yet; answers are written to it. It reads and writes as asyncio's
+    streams do, and no await waits where the bytes are there already."""
+
+    def __init__(self, server):
+        self.server, self.buffer, self.eof = server, bytearray(), False
+        self.transport = self.arrived = self.drained = None
+        self.paused = False
+
+    def connection_made(self, transport):
+        self.transport = transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self.server.open(self)
+
+    def data_received(self, data):
+        self.buffer += data
+        if len(self.buffer) > MAX_HEAD + MAX_BODY:
+            self.transport.abort()
+        self.wake()
+
+    def eof_received(self):
+        self.eof = True
+        self.wake()
+        return True     # an answer to what came before may still be written
+
+    def connection_lost(self, exc):
+        self.eof = True
+        self.wake()
+        self.resume_writing()
+
+    def wake(self):
+        if self.arrived is not None and not self.arrived.done():
+            self.arrived.set_result(None)
+
+    def pause_writing(self):
+        self.paused = True
+
+    def resume_writing(self):
+        self.paused = False
+        if self.drained is not None and not self.drained.done():
+            self.drained.set_result(None)
+
+    async def more(self):
+        """Waits for the next bytes; at the end of the stream what was to be read is incomplete."""
+        if self.eof:
+            raise asyncio.IncompleteReadError(bytes(self.buffer), None)
+        self.arrived = asyncio.get_running_loop().create_future()
+        try:
+            await self.arrived
+        finally:
+            self.arrived = None
+
+    def take(self, n):
+        data = bytes(self.buffer[:n])
+        del self.buffer[:n]
+        return data
+
+    async def read(self, n):
+        while not self.buffer and not self.eof:
+            await self.more()
+        return self.take(n)
+
+    async def readexactly(self, n):
+        while len(self.buffer) < n:
+            await self.more()
+        return self.take(n)
+
+    async def readuntil(self, mark):
+        start = 0
+        while (at := self.buffer.find(mark, start)) < 0:
+            if len(self.buffer) > MAX_HEAD:
+                raise BadRequest("head too long")
+            start = max(0, len(self.buffer) - len(mark) + 1)
+            await self.more()
+        return self.take(at + len(mark))
+
+    def write(self, data):
+        self.transport.write(data)
+
+    async def drain(self):
+        if self.transport.is_closing():
+            raise ConnectionResetError("the client is gone")
+        while self.paused:
+            self.drained = asyncio.get_running_loop().create_future()
+            await self.drained
+
+    def get_extra_info(self, name):
+        return self.transport.get_extra_info(name)
+
+
+async def read_request(connection):
     """The next request of the connection, or None at its end."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, ConnectionError):
+        head = await connection.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
         return None
-    except asyncio.LimitOverrunError as e:
-        raise BadRequest("head too long") from e
     lines = head.decode("latin-1").split("\r\n")
     parts = lines[0].split(" ")
     if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
@@ -113,27 +207,30 @@ async def read_request(reader, writer):
                 raise BadRequest("header line")
             headers[name.strip().lower()] = value.strip()
     if headers.get("expect", "").lower() == "100-continue":
-        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    return Request(parts[0], parts[1], headers, await read_body(reader, headers))
+        connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    body = b""
+    if "content-length" in headers or "transfer-encoding" in headers:
+        body = await read_body(connection, headers)
+    return Request(parts[0], parts[1], headers, body)
 
 
-async def read_body(reader, headers):
+async def read_body(connection, headers):
     if headers.get("transfer-encoding", "").lower() == "chunked":
         body = b""
         while True:
-            size = int((await reader.readline()).split(b";")[0], 16)
+            size = int((await connection.readuntil(b"\n")).split(b";")[0], 16)
             if size == 0:
-                while (await reader.readline()).strip():
+                while (await connection.readuntil(b"\n")).strip():
                     pass
                 return body
             if len(body) + size > MAX_BODY:
                 raise BadRequest("body too long")
-            body += await reader.readexactly(size)
-            await reader.readline()
+            body += await connection.readexactly(size)
+            await connection.readuntil(b"\n")
     length = int(headers.get("content-length") or 0)
     if length > MAX_BODY:
         raise BadRequest("body too long")
-    return await reader.readexactly(length) if length else b""
+    return await connection.readexactly(length) if length > 0 else b""
 
 
 class Server:
@@ -145,7 +242,8 @@ class Server:
         self.server = None
 
     async def start(self, port):
-        self.server = await asyncio.start_server(self.serve, "127.0.0.1", port, limit=MAX_HEAD, backlog=512)
+        self.server = await asyncio.get_running_loop().create_server(lambda: Connection(self), "127.0.0.1", port,
+                                                                     backlog=512)
         return self.server.sockets[0].getsockname()[1]
 
     async def stop(self):
@@ -154,27 +252,29 @@ class Server:
             task.cancel()
         await asyncio.gather(*self.connections, return_exceptions=True)
 
-    async def serve(self, reader, writer):
-        task = asyncio.current_task()
+    def open(self, connection):
+        task = asyncio.get_running_loop().create_task(self.serve(connection))
         self.connections.add(task)
+        task.add_done_callback(self.connections.discard)
+
+    async def serve(self, connection):
         try:
-            while await self.exchange(reader, writer):
+            while await self.exchange(connection):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, TimeoutError):
             pass
         except (BadRequest, ValueError):
-            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            connection.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         finally:
-            self.connections.discard(task)
-            writer.close()
+            connection.transport.close()
 
-    async def exchange(self, reader, writer):
-        request = await read_request(reader, writer)
+    async def exchange(self, connection):
+        request = await read_request(connection)
         if request is None:
             return False
         response = await self.handler(request)
         if response.takeover is not None:
-            return await response.takeover(request, response, reader, writer)
+            return await response.takeover(request, response, connection, connection)
         close = request.headers.get("connection", "").lower() == "close"
         body = response.body
         if self.compress and len(body) > 200 and "gzip" in request.headers.get("accept-encoding", ""):
@@ -184,6 +284,6 @@ class Server:
             request.entry["status"] = response.status
             request.entry["ms"] = round((time.time() - request.entry["t"]) * 1000, 1)
         head = response.head(None if response.status == 204 else len(body), close)
-        writer.write(head + (b"" if request.method == "HEAD" else body))
-        await writer.drain()
+        connection.write(head if request.method == "HEAD" else b"".join((head, body)))
+        await connection.drain()
         return not close

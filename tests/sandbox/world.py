@@ -8,6 +8,7 @@ events are those of its `parts`, (origin issue, hash number), so that merging an
 
 import copy
 import datetime
+import functools
 import hashlib
 import time
 
@@ -20,6 +21,8 @@ MASK64, MASK128 = (1 << 64) - 1, (1 << 128) - 1
 MIX1, MIX2 = 0x9E3779B97F4A7C15F39CC0605CEDC835, 0xD1B54A32D192ED03A0761D6478BD642F
 UNMIX1, UNMIX2 = pow(MIX1, -1, 1 << 128), pow(MIX2, -1, 1 << 128)
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+LOG_MAX = 5000
+FORMS_MAX = 1000
 
 
 def mix(*numbers):
@@ -37,8 +40,15 @@ def iso(ms, micros=False):
     """`2026-01-01T00:00:00Z`, or with microseconds, as different fields of Sentry have it."""
     if ms is None:
         return None
-    when = datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{when}.{ms % 1000:03d}000Z" if micros or ms % 1000 else when + "Z"
+    days, rest = divmod(ms, DAY)
+    minutes, rest = divmod(rest, MINUTE)
+    when = f"{day(days)}T{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}"
+    return f"{when}.{rest % 1000:03d}000Z" if micros or rest % 1000 else when + "Z"
+
+
+@functools.lru_cache(4096)
+def day(days):
+    return (datetime.date(1970, 1, 1) + datetime.timedelta(days)).isoformat()
 
 
 def base32(n):
@@ -97,6 +107,7 @@ class World:
         self.started = time.time()
         self.frozen = bool(args.now)
         self.version = 1
+        self.log, self.epoch = [], 0    # issues that changed, in order; the epoch grows when the log says too little
         created = iso(self.now0 - 700 * DAY)
         self.slug, self.name, self.id = "acme", "Acme Corporation", "4503"
         self.created = created
@@ -106,7 +117,7 @@ class World:
         self.projects = []
         self.next_id = 5_000_000_001
         self.make_projects()
-        self.sorted_cache = {}
+        self.sorted_cache, self.forms = {}, {}
 
     # -- making ---------------------------------------------------------------------------------------------------
 
@@ -360,11 +371,28 @@ class World:
         names = {"many_events": 1, "hostile": 2, "comments": 3, "resolved": 4, "ignored": 5, "merged_away": 6}
         return {k: web[n].short_id for k, n in names.items() if n in web}
 
+    def form_number(self, key):
+        """A small number for what a request asks of each issue: the key of the bytes that are kept with the issue."""
+        if len(self.forms) > FORMS_MAX:
+            self.forms.clear()
+            for issue in (*self.issues.values(), *self.shadows.values()):
+                issue.cache = {}
+        return self.forms.setdefault(key, len(self.forms))
+
     # -- changing -------------------------------------------------------------------------------------------------
 
     def changed(self, issue):
         issue.touch()
         self.version += 1
+        self.log.append(issue.id)
+        if len(self.log) > LOG_MAX:
+            self.changed_all()
+
+    def changed_all(self):
+        """More than one issue's own members: nothing that was sorted before holds."""
+        self.version += 1
+        self.epoch += 1
+        self.log.clear()
 
     def snapshot(self, issue):
         old = copy.copy(issue)

@@ -54,7 +54,7 @@ static inline void script_wall(const struct clock *c, struct timespec *ts)
 #define SCRIPT_TRANSFERS 64
 
 struct script_transfer {
-	char *url;
+	char *method, *url, *body;
 	http_done *done;
 	void *arg;
 	bool ended, cancelled;
@@ -73,10 +73,13 @@ static inline void *script_submit(struct transport *t, const struct http_request
 	struct script_transfer *x = &s->transfers[s->n];
 
 	assert_true(s->n < SCRIPT_TRANSFERS);
-	assert_string_equal(rq->method, "GET");
 	assert_string_equal(rq->authorization, "Authorization: Bearer t0ken");
-	*x = (struct script_transfer){.url = strdup(rq->url), .done = done, .arg = arg};
-	assert_non_null(x->url);
+	*x = (struct script_transfer){.method = strdup(rq->method),
+				      .url = strdup(rq->url),
+				      .body = strdup(rq->body ? rq->body : ""),
+				      .done = done,
+				      .arg = arg};
+	assert_true(x->method && x->url && x->body);
 	s->n++;
 	return x;
 }
@@ -100,7 +103,9 @@ static inline void script_done(struct script *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		assert_true(s->transfers[i].ended || s->transfers[i].cancelled);
+		free(s->transfers[i].method);
 		free(s->transfers[i].url);
+		free(s->transfers[i].body);
 	}
 }
 
@@ -146,18 +151,26 @@ static inline void script_break(struct script *s, size_t i, int error)
 	script_end(s, i, &r);
 }
 
-static inline void script_asked(const struct script *s, size_t i, const char *path)
+/* The i-th request was this one. */
+static inline void script_sent(const struct script *s, size_t i, const char *method, const char *path, const char *body)
 {
 	char url[4096];
 
 	assert_true(i < s->n);
 	snprintf(url, sizeof(url), "https://h/api/0/%s", path);
+	assert_string_equal(s->transfers[i].method, method);
 	assert_string_equal(s->transfers[i].url, url);
+	assert_string_equal(s->transfers[i].body, body);
+}
+
+static inline void script_asked(const struct script *s, size_t i, const char *path)
+{
+	script_sent(s, i, "GET", path, "");
 }
 
 /* ---- the kernel ---- */
 
-enum script_form { REPLY_NONE, REPLY_ERROR, REPLY_ENTRY, REPLY_ATTR, REPLY_TEXT, REPLY_OPENED };
+enum script_form { REPLY_NONE, REPLY_ERROR, REPLY_ENTRY, REPLY_ATTR, REPLY_TEXT, REPLY_OPENED, REPLY_WRITTEN };
 
 struct script_reply {
 	enum script_form form;
@@ -168,6 +181,7 @@ struct script_reply {
 	char text[512];
 	struct handle *handle; /* the test's to free */
 	bool keep_cache, direct_io;
+	size_t written;
 };
 
 static inline struct script_reply *script_reply_of(struct op *op, enum script_form form)
@@ -213,8 +227,21 @@ static inline void script_on_opened(struct op *op, struct handle *h, bool keep_c
 	r->direct_io = direct_io;
 }
 
-static const struct op_reply script_replies = {script_on_error, script_on_entry, script_on_attr, script_on_text,
-					       script_on_opened};
+static inline void script_on_created(struct op *op, const struct op_entry *e, struct handle *h)
+{
+	struct script_reply *r = script_reply_of(op, REPLY_OPENED);
+
+	r->entry = *e;
+	r->handle = h;
+}
+
+static inline void script_on_written(struct op *op, size_t n)
+{
+	script_reply_of(op, REPLY_WRITTEN)->written = n;
+}
+
+static const struct op_reply script_replies = {script_on_error,	 script_on_entry,   script_on_attr,   script_on_text,
+					       script_on_opened, script_on_created, script_on_written};
 
 /* Starts an op; what it answers is in *r, at once or later. The op is borrowed, and
  * gone when *r has a form. */

@@ -240,8 +240,10 @@ static void *submit(struct http *h, unsigned port, const char *scheme, const cha
 {
 	struct transport *t = http_transport(h);
 	char url[256];
-	struct http_request rq = {
-		.method = "GET", .url = url, .authorization = "Authorization: Bearer t0ken", .timeout_s = timeout_s};
+	struct http_request rq = {.method = "GET",
+				  .url = url,
+				  .authorization = "Authorization: Bearer t0ken",
+				  .timeout_ms = timeout_s * 1000};
 	void *transfer;
 
 	snprintf(url, sizeof(url), "%s://127.0.0.1:%u%s", scheme, port, path);
@@ -315,7 +317,7 @@ static void test_what_is_sent(void **state)
 							 .url = url,
 							 .authorization = "Authorization: Bearer t0ken",
 							 .body = body,
-							 .timeout_s = 10},
+							 .timeout_ms = 10000},
 				  on_done, &r));
 	memset(body, 'x', sizeof(body) - 1); /* the caller's bytes are not needed any more */
 	wait_for(h, &r);

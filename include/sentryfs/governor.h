@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_GOVERNOR_H
+#define SENTRYFS_GOVERNOR_H
+
+#include "sentryfs/clock.h"
+#include "sentryfs/http.h"
+
+/*
+ * Sentry's rate limits, one governor for each bucket of the server's limiter
+ * (sentry-api 3.1): so many requests in a window, so many at once. What is known comes
+ * from the headers of the answers; before the first one a few requests are let through.
+ *
+ * A fifth of each is kept for what somebody waits for: a request that is made ahead of
+ * its need (`ahead`) gives way.
+ */
+struct governor {
+	bool known;	    /* a window was told of */
+	unsigned limit;	    /* requests in a window */
+	unsigned remaining; /* of them, by the newest answer */
+	unsigned at_once;   /* 0: no such limit */
+	unsigned running;   /* requests without an answer */
+	unsigned counted;   /* of those, begun in this window and not in `remaining` yet */
+	int64_t reset;	    /* wall clock, s: when the window ends */
+	int64_t blocked;    /* ms: until then nothing, a 429 said */
+};
+
+/* May one more begin? 0; or in how many ms to ask again (it may be sooner: an answer). */
+int64_t governor_wait(const struct governor *g, const struct clock *clock, bool ahead);
+void governor_begin(struct governor *g, const struct clock *clock);
+/* Its answer came (NULL: it was given up). */
+void governor_end(struct governor *g, const struct clock *clock, const struct http_response *r);
+
+#endif

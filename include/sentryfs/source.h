@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_SOURCE_H
+#define SENTRYFS_SOURCE_H
+
+#include "sentryfs/op.h"
+
+/* A request for a resource, with the strings that it borrows. */
+struct ask {
+	struct buf key, scope;
+	struct cache_want want;
+};
+
+void ask_done(struct ask *a);
+#define cleanup_ask __attribute__((cleanup(ask_done)))
+
+/* The document at the template `url` for `n` (`own`: what {n} is). 0 or -errno of mount_url. */
+int ask_document(struct mount *m, const struct node *n, const char *url, struct str own, unsigned fresh_s,
+		 struct ask *a);
+/* The listing that feeds the node's row. */
+int ask_listing(struct mount *m, const struct node *n, struct ask *a);
+/* Fills a->scope: issues are one set in an organization, whatever lists them; anything
+ * else belongs to its list. */
+int ask_scope(struct mount *m, const struct node *dir, const struct item_class *class, struct ask *a);
+
+/* How old the row of a listed issue may be. */
+#define SOURCE_ISSUE_FRESH_S 30u
+
+/* Finds what a file is made of. With `peek` nothing is asked: -EINPROGRESS then means
+ * that it is not in memory. *stamp tells one content from another. */
+int source_get(struct op *op, const struct node *n, bool peek, struct source *s, uint64_t *stamp);
+/* The same, shown: the file's bytes. The caller owns *ret. */
+int source_content(struct op *op, const struct node *n, bool peek, struct blob **ret, uint64_t *stamp);
+/* Notes that what the server said is not what this file shows. */
+void source_report(struct op *op, const struct node *n, int r);
+
+/* The issue called `name` (a short id in any case, or a number) in the organization of
+ * `at`: from memory, or by one request. The caller owns a reference. */
+int source_issue(struct op *op, const struct node *at, struct str name, struct item **ret);
+
+#endif

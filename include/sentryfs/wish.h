@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_WISH_H
+#define SENTRYFS_WISH_H
+
+#include "sentryfs/op.h"
+
+/* What a value asks of the server: the bodies of the PUTs that bring it about. */
+#define WISH_BODIES 2
+
+struct wish {
+	struct buf body[WISH_BODIES];
+	unsigned n;	   /* of them, in order; 0: it is so already */
+	struct buf expect; /* JSON that the last answer must cover */
+	const char *words; /* of a refusal: why; a literal */
+};
+
+void wish_done(struct wish *w);
+#define cleanup_wish __attribute__((cleanup(wish_done)))
+
+/*
+ * Fills *w from `value` (trimmed) for the field `n` of `issue`. `fresh`: the issue's
+ * present value can be believed, so an equal one asks for nothing. 0; -EINPROGRESS while
+ * a name is looked up; -EINVAL for what is not of the field's grammar; -ENOENT, -EACCES
+ * for a name that cannot be looked up.
+ */
+typedef int wish_fn(struct op *op, const struct node *n, const struct item *issue, bool fresh, struct str value,
+		    struct wish *w);
+
+wish_fn wish_status, wish_details, wish_assignee, wish_priority, wish_flag;
+
+#define WISH_STATUS                                                                                                    \
+	"resolved, unresolved, ignored, resolvedInNextRelease; resolved in VERSION, @next, @latest or "                \
+	"@commit:REPOSITORY@SHA; ignored forever; ignored for 30m, 12h, 7d or 2w; ignored until 100x, 100x/1h, 10u "   \
+	"or 10u/1d (events, users / window of at most 7d)"
+#define WISH_DETAILS                                                                                                   \
+	"a JSON object with inNextRelease, inRelease or inCommit of a resolved issue; ignoreDuration, ignoreCount, "   \
+	"ignoreWindow, ignoreUserCount or ignoreUserWindow of an ignored one"
+#define WISH_ASSIGNEE "an e-mail or user name, me, user:ID, team:SLUG or #SLUG; none or an empty line for nobody"
+#define WISH_PRIORITY "low, medium, high"
+#define WISH_FLAG "true, false, 1, 0"
+
+#endif

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is done to several issues at once: merge, and the bulk files. The only place
+ * where the path of a bulk request is made, and there is none without ids.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "sentryfs/control.h"
+#include "sentryfs/kinds.h"
+#include "sentryfs/mount.h"
+#include "sentryfs/name.h"
+#include "sentryfs/source.h"
+
+#define LINES_MAX 10000u
+
+int control_bulk_path(struct buf *b, const char *organization, struct item *const *issues, size_t n)
+{
+	if (!n || n > CONTROL_BULK_MAX)
+		return -EINVAL;
+	buf_puts(b, "organizations/");
+	url_encode(b, str_of(organization));
+	buf_puts(b, "/issues/");
+	for (size_t i = 0; i < n; i++) {
+		buf_puts(b, i ? "&id=" : "?id=");
+		url_encode(b, str_of(issues[i]->id));
+	}
+	buf_addc(b, '\0');
+	return b->error;
+}
+
+static int add_bulk(struct op *op, const struct node *n, const char *body, struct item *const *issues, size_t count,
+		    struct change_step **ret)
+{
+	cleanup_buf struct buf path = {0};
+	int r;
+
+	buf_init(&path, 8192);
+	r = control_bulk_path(&path, node_above(n, &item_organization)->item->name, issues, count);
+	if (r)
+		return r;
+	*ret = change_add(op->change, "PUT", path.data, body, NULL, NULL, issues, count);
+	return *ret ? 0 : -ENOMEM;
+}
+
+struct issues {
+	struct item *all[CONTROL_BULK_MAX]; /* shared */
+	size_t n;
+};
+
+static void issues_done(struct issues *s)
+{
+	while (s->n)
+		item_unref(s->all[--s->n]);
+}
+
+static bool add_issue(struct issues *s, struct item *i)
+{
+	for (size_t k = 0; k < s->n; k++)
+		if (s->all[k] == i)
+			return true;
+	if (s->n == CONTROL_BULK_MAX)
+		return false;
+	s->all[s->n++] = item_ref(i);
+	return true;
+}
+
+static int find_issue(struct op *op, const struct node *n, struct str name, struct item **ret)
+{
+	if (!name_is_short_id(name) && !name_is_number(name))
+		return -EINVAL;
+	return source_issue(op, n, name, ret);
+}
+
+int command_merge(struct op *op, struct node *n, struct str value)
+{
+	__attribute__((cleanup(issues_done))) struct issues all = {0};
+	struct item *self = control_subject(n);
+	struct change_step *step;
+	struct str rest = value;
+	int r = 0;
+
+	add_issue(&all, self);
+	for (struct str name = str_word(&rest); name.n && !r; name = str_word(&rest)) {
+		struct item *other;
+
+		r = find_issue(op, n, name, &other);
+		if (r)
+			return r == -EINPROGRESS ? r : control_refuse(op, n, value, r, "there is no such issue");
+		if (strcmp(other->home, self->home))
+			r = -EXDEV;
+		else if (!add_issue(&all, other))
+			r = -EFBIG;
+		else
+			r = control_wait_for_issue(op, other);
+		item_unref(other);
+	}
+	if (!r)
+		r = control_wait_for_issue(op, self);
+	if (r)
+		return r == -EINPROGRESS ? r
+					 : control_refuse(op, n, value, r,
+							  r == -EXDEV ? "issues of two projects cannot be merged"
+								      : "at most 100 issues are merged at once");
+	if (all.n < 2)
+		return control_refuse(op, n, value, -EINVAL, "name another issue of the project");
+	r = control_change_of(op, n, value);
+	if (!r)
+		r = add_bulk(op, n, "{\"merge\":1}", all.all, all.n, &step);
+	if (!r)
+		step->effect = EFFECT_MERGED;
+	return r;
+}
+
+/* ---- bulk files ---- */
+
+static void add_words(struct buf *b, const char *words)
+{
+	if (words)
+		text_clean(b, str_of(words), false);
+}
+
+/* Writes what became of each line; the change's error is that of the first that failed. */
+int bulk_report(struct op *op, struct change *c)
+{
+	cleanup_buf struct buf b = {0};
+	int first = 0;
+
+	buf_init(&b, BUF_MAX_DEFAULT);
+	for (size_t l = 0; l < c->lines_n; l++) {
+		struct change_line *line = &c->lines[l];
+		const char *words = line->words;
+
+		if (line->step != SIZE_MAX) {
+			line->error = c->steps[line->step].error;
+			words = c->steps[line->step].words;
+		}
+		text_clean(&b, str_of(line->name), false);
+		if (line->error) {
+			buf_printf(&b, "\t%s ", strerrorname_np(-line->error));
+			add_words(&b, words ? words : strerrordesc_np(-line->error));
+			buf_addc(&b, '\n');
+			first = first ? first : line->error;
+		} else {
+			buf_puts(&b, "\tok\n");
+		}
+	}
+	free(c->about->last_error);
+	c->about->last_error = b.error ? NULL : str_dup(buf_str(&b));
+	if (first)
+		journal_add(&op->mount->api.errors, op->mount->clock, "%s: %s", c->what, strerrordesc_np(-first));
+	return first;
+}
+
+static int add_line(struct change *c, struct str name, size_t step, int error, const char *words)
+{
+	struct change_line *lines = reallocarray(c->lines, c->lines_n + 1, sizeof(*lines)), *line;
+
+	if (!lines)
+		return -ENOMEM;
+	c->lines = lines;
+	line = &lines[c->lines_n];
+	*line = (struct change_line){.name = str_dup(name), .step = step, .error = error};
+	if (!line->name)
+		return -ENOMEM;
+	c->lines_n++;
+	line->words = words ? strdup(words) : NULL;
+	return 0;
+}
+
+static bool same_body(const struct change_step *step, const struct buf *body)
+{
+	return step->body && str_eqz(buf_str(body), step->body);
+}
+
+/* Steps whose bodies are the wish's and which have room for one more. */
+static size_t find_steps(const struct change *c, const struct wish *w)
+{
+	for (size_t s = 0; s + w->n <= c->n; s++) {
+		bool same = c->steps[s].n < CONTROL_BULK_MAX && !c->steps[s].follows;
+
+		for (size_t i = 0; i < w->n && same; i++)
+			same = same_body(&c->steps[s + i], &w->body[i]) && c->steps[s + i].follows == (i > 0);
+		if (same && (s + w->n == c->n || !c->steps[s + w->n].follows))
+			return s;
+	}
+	return SIZE_MAX;
+}
+
+/* Gathers the issue's wish with those of other lines. The paths are made at the end. */
+static int gather(struct change *c, struct wish *w, struct item *issue, size_t *last)
+{
+	size_t at = find_steps(c, w);
+
+	if (at == SIZE_MAX) {
+		at = c->n;
+		for (size_t i = 0; i < w->n; i++) {
+			cleanup_free char *body = str_dup(buf_str(&w->body[i]));
+			struct change_step *step = body ? change_add(c, "PUT", "", body, NULL, NULL, &issue, 1) : NULL;
+
+			if (!step)
+				return -ENOMEM;
+			step->follows = i > 0;
+		}
+	} else {
+		for (size_t i = 0; i < w->n; i++) {
+			struct change_step *step = &c->steps[at + i];
+			struct item **issues = reallocarray(step->issues, step->n + 1, sizeof(struct item *));
+
+			if (!issues)
+				return -ENOMEM;
+			step->issues = issues;
+			issues[step->n++] = item_ref(issue);
+		}
+	}
+	*last = at + w->n - 1;
+	return 0;
+}
+
+static int bulk_line(struct op *op, struct node *n, const struct control *field, struct str text)
+{
+	struct str rest = text, name = str_word(&rest), value = str_trim(rest);
+	cleanup_wish struct wish w = {0};
+	struct item *issue;
+	size_t step = SIZE_MAX;
+	int r = find_issue(op, n, name, &issue);
+
+	if (r)
+		return r == -EINPROGRESS ? r
+					 : add_line(op->change, name, SIZE_MAX, r,
+						    r == -EINVAL ? "a line is written SHORT-ID VALUE" : NULL);
+	r = control_wait_for_issue(op, issue);
+	if (!r && strcmp(issue->home, control_subject(n)->name))
+		r = -EXDEV;
+	if (!r)
+		r = field->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
+	if (!r && w.n)
+		r = gather(op->change, &w, issue, &step);
+	item_unref(issue);
+	return r == -EINPROGRESS || r == -ENOMEM ? r : add_line(op->change, name, step, r, w.words);
+}
+
+int command_bulk(struct op *op, struct node *n, struct str value)
+{
+	const struct control *field = kind_named(KIND_ISSUE, n->name)->control;
+	const char *organization = node_above(n, &item_organization)->item->name;
+	struct str rest = value;
+	unsigned lines = 0;
+	int r = control_change_of(op, n, value);
+
+	while (rest.n && !r) {
+		struct str line = str_trim(str_cut(&rest, '\n'));
+
+		if (++lines > LINES_MAX)
+			return control_refuse(op, n, value, -EFBIG, "at most 10000 lines are taken at once");
+		if (line.n)
+			r = bulk_line(op, n, field, line);
+	}
+	for (size_t s = 0; s < op->change->n && !r; s++) {
+		struct change_step *step = &op->change->steps[s];
+		cleanup_buf struct buf path = {0};
+
+		buf_init(&path, 8192);
+		r = control_bulk_path(&path, organization, step->issues, step->n);
+		free(step->path);
+		step->path = r ? NULL : strdup(path.data);
+		if (!r && !step->path)
+			r = -ENOMEM;
+	}
+	if (!r && !op->change->lines_n)
+		return control_refuse(op, n, value, -EINVAL, "a line is written SHORT-ID VALUE");
+	op->change->report = NULL;
+	return r;
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Changes of what the server has: sent once, looked after when no answer came, and
+ * put into every copy that the cache holds.
+ *
+ * Owns the changes that are under way. Must not know files, nodes or what a value
+ * means: it gets paths, bodies and what the answer must show.
+ */
+#include "sentryfs/change.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "sentryfs/json.h"
+
+#define CHECK_MS 5000u	      /* for the GET that looks whether it was done, at most */
+#define CHECK_RESERVE_MS 2000 /* of a change that must end soon, for that GET */
+
+void changes_init(struct changes *all, struct cache *cache)
+{
+	*all = (struct changes){.cache = cache};
+	list_init(&all->running);
+}
+
+static void set_busy(struct change *c, struct change *with)
+{
+	for (size_t s = 0; s < c->n; s++)
+		for (size_t i = 0; i < c->steps[s].n; i++)
+			c->steps[s].issues[i]->change = with;
+}
+
+void changes_done(struct changes *all)
+{
+	while (!list_empty(&all->running)) {
+		struct change *c = list_first(&all->running, struct change, link);
+
+		if (c->call)
+			api_cancel(steal(&c->call));
+		list_remove(&c->link);
+		set_busy(c, NULL);
+		change_unref(c);
+	}
+}
+
+struct change *change_new(struct changes *all)
+{
+	struct change *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->refs = 1;
+	c->in = all;
+	list_init(&c->link);
+	list_init(&c->waiters);
+	return c;
+}
+
+struct change *change_ref(struct change *c)
+{
+	c->refs++;
+	return c;
+}
+
+void change_unref(struct change *c)
+{
+	if (!c || --c->refs)
+		return;
+	for (size_t s = 0; s < c->n; s++) {
+		struct change_step *step = &c->steps[s];
+
+		for (size_t i = 0; i < step->n; i++)
+			item_unref(step->issues[i]);
+		free(step->issues);
+		free(step->path);
+		free(step->body);
+		free(step->expect);
+		free(step->check);
+		free(step->words);
+	}
+	for (size_t l = 0; l < c->lines_n; l++) {
+		free(c->lines[l].name);
+		free(c->lines[l].words);
+	}
+	for (size_t k = 0; k < sizeof(c->outdates) / sizeof(*c->outdates); k++)
+		free(c->outdates[k]);
+	free(c->lines);
+	free(c->steps);
+	free(c->what);
+	item_unref(c->about);
+	free(c);
+}
+
+/* A copy, or NULL for NULL; false without memory. */
+static bool copy(char **into, const char *from)
+{
+	*into = from ? strdup(from) : NULL;
+	return *into || !from;
+}
+
+struct change_step *change_add(struct change *c, const char *method, const char *path, const char *body,
+			       const char *expect, const char *check, struct item *const *issues, size_t n)
+{
+	struct change_step *steps = reallocarray(c->steps, c->n + 1, sizeof(*steps)), *step;
+
+	if (!steps)
+		return NULL;
+	c->steps = steps;
+	step = &steps[c->n++];
+	*step = (struct change_step){.method = method};
+	step->issues = calloc(n ? n : 1, sizeof(*step->issues));
+	if (!step->issues || !copy(&step->path, path) || !copy(&step->body, body) || !copy(&step->expect, expect) ||
+	    !copy(&step->check, check))
+		return NULL;
+	for (; step->n < n; step->n++)
+		step->issues[step->n] = item_ref(issues[step->n]);
+	return step;
+}
+
+const struct change_step *change_failed(const struct change *c)
+{
+	for (size_t s = 0; s < c->n; s++)
+		if (c->steps[s].error)
+			return &c->steps[s];
+	return NULL;
+}
+
+void change_wait(struct change *c, struct waiter *w)
+{
+	list_add(&c->waiters, &w->link);
+}
+
+static int64_t now_ms(const struct change *c)
+{
+	return c->in->cache->api->clock->now_ms(c->in->cache->api->clock);
+}
+
+/* ---- what an answer does ---- */
+
+static int apply_row(struct change *c, struct change_step *step, struct str body)
+{
+	struct timespec wall;
+	int r = 0;
+
+	c->in->cache->api->clock->wall(c->in->cache->api->clock, &wall);
+	for (size_t i = 0; i < step->n && !r; i++)
+		r = item_apply(step->issues[i], body, now_ms(c), &wall);
+	return r;
+}
+
+/* The issue's number of comments, and where it is not a new one the comment itself. */
+static int apply_comments(struct change *c, struct change_step *step, struct str body)
+{
+	struct item *issue = step->issues[0];
+	struct timespec wall;
+	char delta[64];
+	int r = 0;
+
+	c->in->cache->api->clock->wall(c->in->cache->api->clock, &wall);
+	if (step->n > 1 && step->comments < 0)
+		r = item_set_gone(step->issues[1], ITEM_DELETED, now_ms(c));
+	else if (step->n > 1)
+		r = item_apply(step->issues[1], body, now_ms(c), &wall);
+	if (r || issue->comments == UINT64_MAX || !step->comments)
+		return r;
+	snprintf(delta, sizeof(delta), "{\"numComments\":%llu}",
+		 (unsigned long long)(issue->comments + (uint64_t)(int64_t)step->comments));
+	return item_apply(issue, str_of(delta), now_ms(c), &wall);
+}
+
+static int apply_merge(struct change *c, struct change_step *step, struct str body)
+{
+	struct str merge, children;
+	int r = 0;
+
+	if (json_member(body, "merge", &merge) || json_member(merge, "children", &children))
+		return -EBADMSG;
+	for (size_t i = 0; i < step->n && !r; i++) {
+		cleanup_buf struct buf id = {0};
+
+		buf_init(&id, 256);
+		json_quote(&id, str_of(step->issues[i]->id));
+		if (json_covers(children, buf_str(&id)))
+			r = item_set_gone(step->issues[i], ITEM_MERGED, now_ms(c));
+	}
+	return r;
+}
+
+static int apply(struct change *c, struct change_step *step, struct str body)
+{
+	switch (step->effect) {
+	case EFFECT_ROW:
+		return apply_row(c, step, body);
+	case EFFECT_MERGED:
+		return apply_merge(c, step, body);
+	case EFFECT_COMMENT:
+		return apply_comments(c, step, body);
+	case EFFECT_DELETED:
+		break;
+	}
+	return item_set_gone(step->issues[0], ITEM_DELETED, now_ms(c));
+}
+
+/* The newest entry of a list is the one that we sent, or none is. */
+static int first_only(void *arg, const cJSON *tree, struct str bytes)
+{
+	(void)tree;
+	*(struct str *)arg = bytes;
+	return 1;
+}
+
+/* A good answer came, to the request itself or to the look whether it was done. */
+static int take(struct change *c, struct change_step *step, struct str body)
+{
+	cleanup_json cJSON *tree = NULL;
+	bool needs_body = step->expect || step->effect == EFFECT_ROW || step->effect == EFFECT_MERGED;
+	bool shown;
+	int r = needs_body ? json_parse(body, &tree) : 0;
+
+	if (r)
+		return r;
+	if (needs_body && cJSON_IsArray(tree) && json_each(body, first_only, &body) != 1)
+		return -EOPNOTSUPP;
+	/* that a comment was made is enough: the server may trim it */
+	shown = !step->expect || (step->effect == EFFECT_COMMENT && !c->checking) ||
+		json_covers(body, str_of(step->expect));
+	if (shown || step->effect == EFFECT_ROW)
+		r = apply(c, step, body);
+	return r ? r : shown ? 0 : -EOPNOTSUPP;
+}
+
+/* ---- the way of a change ---- */
+
+static void next(struct change *c);
+
+static void set_words(struct change_step *step, const char *first, const char *second)
+{
+	char *words;
+
+	if (asprintf(&words, "%s%s%s", first, *first && *second ? "; " : "", second) < 0)
+		return;
+	free(step->words);
+	step->words = words;
+}
+
+static void end(struct change *c)
+{
+	const struct change_step *failed;
+
+	c->ended = true;
+	set_busy(c, NULL);
+	for (size_t k = 0; k < sizeof(c->outdates) / sizeof(*c->outdates); k++)
+		if (c->outdates[k])
+			cache_outdate(c->in->cache, c->outdates[k]);
+	if (c->report)
+		c->report(c);
+	failed = change_failed(c);
+	c->error = failed ? failed->error : 0;
+	list_remove(&c->link);
+	while (!list_empty(&c->waiters)) {
+		struct waiter *w = list_first(&c->waiters, struct waiter, link);
+
+		list_remove(&w->link);
+		w->settled(w);
+	}
+	change_unref(c);
+}
+
+static unsigned time_for(const struct change *c, unsigned at_most, int64_t reserve)
+{
+	int64_t left = c->until ? c->until - now_ms(c) - reserve : at_most;
+
+	return left < 1 ? 1 : left < at_most ? (unsigned)left : at_most;
+}
+
+/* The look whether an uncertain request was done has been answered. */
+static void on_checked(void *arg, struct api_answer *answer)
+{
+	struct change *c = arg;
+	struct change_step *step = &c->steps[c->at];
+	const char *words = step->words ? step->words : "";
+	int r = answer->error;
+
+	c->call = NULL;
+	if (step->effect == EFFECT_DELETED) {
+		if (r == -ENOENT)
+			r = apply(c, step, STR(""));
+		else if (!r)
+			r = -EEXIST;
+	} else if (!r) {
+		r = take(c, step, buf_str(answer->body));
+	}
+	c->checking = false;
+	if (!r)
+		step->error = 0;
+	else if (answer->error && !(step->effect == EFFECT_DELETED && r == -ENOENT))
+		set_words(step, words, "it is not known whether this was done: look before you try again");
+	else {
+		set_words(step, words, "asked again, the server shows that it was not done");
+		/* half an answer to a request that had no effect is a broken connection, not bad JSON */
+		if (step->error == -EBADMSG)
+			step->error = -EIO;
+	}
+	c->at++;
+	next(c);
+}
+
+static bool check(struct change *c, struct change_step *step)
+{
+	struct api *a = c->in->cache->api;
+	unsigned at_most = a->timeout_s * 1000 < CHECK_MS ? a->timeout_s * 1000 : CHECK_MS;
+	struct api_request rq = {.method = "GET", .path = step->check, .within_ms = time_for(c, at_most, 0)};
+
+	c->checking = step->check;
+	if (step->check)
+		c->call = api_send(a, &rq, on_checked, c);
+	return c->call;
+}
+
+static void on_answer(void *arg, struct api_answer *answer)
+{
+	struct change *c = arg;
+	struct change_step *step = &c->steps[c->at];
+
+	c->call = NULL;
+	step->status = answer->status;
+	step->lacks_scope = answer->lacks_scope;
+	step->error = answer->error;
+	set_words(step, answer->words ? answer->words : "", "");
+	if (!step->error && step->effect == EFFECT_ROW && !answer->body->len) {
+		/* 204: of the ids of a bulk request none was there */
+		step->error = -ENOENT;
+		set_words(step, "the server found no such issue", "");
+	} else if (!step->error) {
+		step->error = take(c, step, buf_str(answer->body));
+		if (step->error == -EOPNOTSUPP)
+			set_words(step, "the server took the request, but its answer does not show the value", "");
+	} else if (answer->uncertain) {
+		if (check(c, step))
+			return;
+		set_words(step, step->words ? step->words : "",
+			  "it is not known whether this was done: look before you try again");
+	}
+	c->at++;
+	next(c);
+}
+
+static void next(struct change *c)
+{
+	struct change_step *step;
+	struct api_request rq;
+
+	while (c->at && c->at < c->n && c->steps[c->at].follows && c->steps[c->at - 1].error) {
+		c->steps[c->at].error = c->steps[c->at - 1].error;
+		c->at++;
+	}
+	if (c->at == c->n) {
+		end(c);
+		return;
+	}
+	step = &c->steps[c->at];
+	rq = (struct api_request){.method = step->method,
+				  .path = step->path,
+				  .body = step->body,
+				  .within_ms = time_for(c, c->within_ms, step->check ? CHECK_RESERVE_MS : 0)};
+	c->call = api_send(c->in->cache->api, &rq, on_answer, c);
+	if (!c->call) {
+		step->error = -ENOMEM;
+		c->at = c->n;
+		end(c);
+	}
+}
+
+int change_start(struct change *c)
+{
+	for (size_t s = 0; s < c->n; s++)
+		for (size_t i = 0; i < c->steps[s].n; i++)
+			if (c->steps[s].issues[i]->change)
+				return -EBUSY;
+	set_busy(c, c);
+	list_add(&c->in->running, &change_ref(c)->link);
+	next(c);
+	return 0;
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Counting what the server lets through, so that it does not have to refuse.
+ *
+ * An answer says how many requests remain in its window after it; those that are on
+ * their way have not been counted by it, so they are taken off. Must not know
+ * requests, only that one begins and one ends.
+ */
+#include "sentryfs/governor.h"
+
+#define UNKNOWN_AT_ONCE 8u /* before the first answer, and where no window is told of */
+#define RESET_MAX_S 3600
+#define LATE_MS 20 /* past a reset, which is told in whole seconds */
+#define AGAIN_MS 1000
+#define BLOCKED_MAX_MS 60000
+
+static int64_t wall_s(const struct clock *clock)
+{
+	struct timespec now;
+
+	clock->wall(clock, &now);
+	return now.tv_sec;
+}
+
+static int64_t until_reset_ms(const struct clock *clock, int64_t reset)
+{
+	struct timespec now;
+	int64_t left;
+
+	clock->wall(clock, &now);
+	left = reset - now.tv_sec;
+	if (left <= 0)
+		return 100;
+	return (left < RESET_MAX_S ? left : RESET_MAX_S) * 1000 - now.tv_nsec / 1000000 + LATE_MS;
+}
+
+/* What is left for others than those who wait. */
+static unsigned reserve(unsigned of, bool ahead)
+{
+	return ahead ? (of + 4) / 5 : 0;
+}
+
+int64_t governor_wait(const struct governor *g, const struct clock *clock, bool ahead)
+{
+	int64_t now = clock->now_ms(clock);
+
+	/* a refusal for longer than anybody waits is tried by one at a time */
+	if (g->blocked > now && (g->blocked - now < BLOCKED_MAX_MS || g->running))
+		return g->blocked - now;
+	if (g->blocked > now)
+		return 0;
+	if (!g->known)
+		return g->running < UNKNOWN_AT_ONCE || !ahead ? 0 : AGAIN_MS;
+	if (g->at_once && g->running + reserve(g->at_once, ahead) >= g->at_once)
+		return AGAIN_MS;
+	if (wall_s(clock) >= g->reset)
+		return 0; /* a new window; its first answer tells of it */
+	if (g->counted + reserve(g->limit, ahead) >= g->remaining)
+		return until_reset_ms(clock, g->reset);
+	return 0;
+}
+
+void governor_begin(struct governor *g, const struct clock *clock)
+{
+	if (g->known && wall_s(clock) >= g->reset) {
+		/* until an answer says better: the next window is as the last one */
+		g->remaining = g->limit;
+		g->counted = 0;
+		g->reset = wall_s(clock) + 1;
+	}
+	g->running++;
+	g->counted++;
+}
+
+static bool number(const struct http_response *r, const char *header, uint64_t *n)
+{
+	return !str_to_u64(http_header(r, header), n);
+}
+
+void governor_end(struct governor *g, const struct clock *clock, const struct http_response *r)
+{
+	uint64_t limit, remaining, reset, n;
+
+	g->running -= g->running > 0;
+	g->counted -= g->counted > 0;
+	if (!r || r->error)
+		return;
+	if (number(r, "X-Sentry-Rate-Limit-ConcurrentLimit", &n))
+		g->at_once = n < 1000 ? (unsigned)n : 0;
+	if (number(r, "X-Sentry-Rate-Limit-Limit", &limit) && number(r, "X-Sentry-Rate-Limit-Remaining", &remaining) &&
+	    number(r, "X-Sentry-Rate-Limit-Reset", &reset) && limit && limit < 1000000 && reset < INT64_MAX / 2000) {
+		/* answers come in any order: of one window the least remaining is the newest */
+		if (!g->known || (int64_t)reset > g->reset || remaining < g->remaining)
+			g->remaining = (unsigned)(remaining < limit ? remaining : limit);
+		if (!g->known || (int64_t)reset > g->reset) {
+			g->counted = g->running;
+			g->reset = (int64_t)reset;
+		}
+		g->limit = (unsigned)limit;
+		g->known = true;
+	}
+	if (r->status == 429) {
+		int64_t wait = AGAIN_MS;
+
+		if (number(r, "Retry-After", &n))
+			wait = (int64_t)(n < RESET_MAX_S ? n : RESET_MAX_S) * 1000;
+		else if (number(r, "X-Sentry-Rate-Limit-Reset", &n) && n < INT64_MAX / 2000)
+			wait = until_reset_ms(clock, (int64_t)n);
+		g->blocked = clock->now_ms(clock) + wait;
+	} else if (g->blocked - clock->now_ms(clock) >= BLOCKED_MAX_MS) {
+		g->blocked = 0; /* the one that was tried came through */
+	} else if (number(r, "X-Sentry-Rate-Limit-Remaining", &n) && !n &&
+		   number(r, "X-Sentry-Rate-Limit-Reset", &reset) && reset < INT64_MAX / 2000 && !g->known) {
+		g->blocked = clock->now_ms(clock) + until_reset_ms(clock, (int64_t)reset);
+	}
+}

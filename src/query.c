@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/*
+ * As much of Sentry's search syntax as it takes to see that an issue that we have just
+ * changed left a listing. Searching is the server's.
+ */
+#include "sentryfs/query.h"
+
+#include "sentryfs/json.h"
+
+/* The next term; a quoted value or a list may hold spaces. */
+static struct str take_term(struct str *rest)
+{
+	struct str term;
+	char until = 0;
+	size_t n = 0;
+
+	*rest = str_trim(*rest);
+	while (n < rest->n && (until || rest->s[n] != ' ')) {
+		char c = rest->s[n++];
+
+		if (until)
+			until = c == until ? 0 : until;
+		else if (c == '"' || c == '[')
+			until = c == '[' ? ']' : c;
+	}
+	term = (struct str){rest->s, n};
+	rest->s += n;
+	rest->n -= n;
+	return term;
+}
+
+static bool member_is(struct str issue, const char *key, const char *value)
+{
+	struct str bytes;
+
+	return !json_member(issue, key, &bytes) && bytes.n >= 2 && *bytes.s == '"' &&
+	       str_eqz((struct str){bytes.s + 1, bytes.n - 2}, value);
+}
+
+static bool is_assigned(struct str issue)
+{
+	struct str bytes;
+
+	return !json_member(issue, "assignedTo", &bytes) && bytes.n && *bytes.s == '{';
+}
+
+enum verdict { UNSURE, MET, NOT_MET };
+
+static enum verdict verdict_of(bool met)
+{
+	return met ? MET : NOT_MET;
+}
+
+static enum verdict judge_is(struct str value, struct str issue)
+{
+	static const char *const kinds[] = {"new", "ongoing", "regressed", "escalating"};
+
+	if (str_eqz(value, "archived") || str_eqz(value, "muted"))
+		return verdict_of(member_is(issue, "status", "ignored"));
+	for (int i = 0; i < 3; i++) {
+		static const char *const words[] = {"unresolved", "resolved", "ignored"};
+
+		if (str_eqz(value, words[i]))
+			return verdict_of(member_is(issue, "status", words[i]));
+	}
+	if (str_eqz(value, "assigned"))
+		return verdict_of(is_assigned(issue));
+	if (str_eqz(value, "unassigned"))
+		return verdict_of(!is_assigned(issue));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (str_eqz(value, kinds[i]))
+			return verdict_of(member_is(issue, "status", "unresolved") &&
+					  member_is(issue, "substatus", kinds[i]));
+	return UNSURE;
+}
+
+static enum verdict judge(struct str key, struct str value, struct str issue)
+{
+	if (str_eqz(key, "is"))
+		return judge_is(value, issue);
+	if (!str_eqz(key, "assigned"))
+		return UNSURE;
+	if (str_eqz(value, "none"))
+		return verdict_of(!is_assigned(issue));
+	/* who it is has several names; that nobody has it is sure, but in a list with none */
+	return is_assigned(issue) || (value.n && *value.s == '[') ? UNSURE : NOT_MET;
+}
+
+bool query_excludes(struct str query, struct str issue)
+{
+	struct str rest = query, term;
+	bool excluded = false;
+
+	while ((term = take_term(&rest)).n) {
+		bool negated = *term.s == '!';
+		struct str value = {term.s + negated, term.n - negated}, key;
+		enum verdict v;
+
+		if (str_case_eq(term, STR("or")) || *term.s == '(')
+			return false;
+		key = str_cut(&value, ':');
+		v = value.s ? judge(key, value, issue) : UNSURE;
+		excluded |= v == (negated ? MET : NOT_MET);
+	}
+	return excluded;
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a node is made of: a row's templates become requests, and what came becomes the
+ * source that the row's function shows. Owns nothing; what it gives is the cache's.
+ */
+#include "sentryfs/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "sentryfs/json.h"
+#include "sentryfs/name.h"
+
+#define ISSUE_ALONE_FRESH_S 60u /* of an issue that no listing holds */
+
+/* ---- what to ask ---- */
+
+void ask_done(struct ask *a)
+{
+	buf_done(&a->key);
+	buf_done(&a->scope);
+}
+
+static int64_t fresh_ms(unsigned seconds)
+{
+	return seconds == FRESH_FOREVER ? INT64_MAX / 4 : (int64_t)seconds * 1000;
+}
+
+int ask_document(struct mount *m, const struct node *n, const char *url, struct str own, unsigned fresh_s,
+		 struct ask *a)
+{
+	int r;
+
+	buf_init(&a->key, BUF_MAX_DEFAULT);
+	buf_init(&a->scope, BUF_MAX_DEFAULT);
+	r = mount_url(m, n, url, own, &a->key);
+	buf_addc(&a->key, '\0');
+	a->want = (struct cache_want){.key = a->key.data, .fresh_ms = fresh_ms(fresh_s)};
+	return r ? r : a->key.error;
+}
+
+/* Issues are one set in an organization, whatever lists them; anything else
+ * belongs to its list. */
+int ask_scope(struct mount *m, const struct node *dir, const struct item_class *class, struct ask *a)
+{
+	int r = 0;
+
+	if (class == &item_issue)
+		r = mount_url(m, dir, "{o}/issue", STR(""), &a->scope);
+	else
+		buf_puts(&a->scope, a->key.data);
+	buf_addc(&a->scope, '\0');
+	return r ? r : a->scope.error;
+}
+
+int ask_listing(struct mount *m, const struct node *n, struct ask *a)
+{
+	const struct kind *k = n->kind;
+	int r = ask_document(m, n, k->url, STR(""), k->fresh_s, a);
+
+	if (!r)
+		r = ask_scope(m, n, k->class, a);
+	a->want.class = k->class;
+	a->want.scope = a->scope.data;
+	a->want.max = k->class == &item_event ? m->options->max_events : m->options->max_issues;
+	if (k->class != &item_event && k->class != &item_issue)
+		a->want.max = 100000;
+	return r;
+}
+
+/* ---- sources ---- */
+
+/* Brings an issue's row up to date: one that a listing holds by that listing alone,
+ * another by itself. An older copy will do when the server is slow. */
+static int refresh_issue(struct op *op, const struct node *issue)
+{
+	cleanup_ask struct ask a = {0};
+	struct item *item = issue->item;
+	struct resource *res;
+	int64_t age = op->start - item->fetched;
+	int r;
+
+	if (age <= fresh_ms(SOURCE_ISSUE_FRESH_S) || op->stale_ok)
+		return 0;
+	if (item->listed && issue->parent->kind->id == KIND_ISSUES) {
+		r = ask_listing(op->mount, issue->parent, &a);
+		if (!r)
+			r = op_need(op, &a.want, &res);
+		return r == -EINPROGRESS ? r : 0;
+	}
+	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S))
+		return 0;
+	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), ISSUE_ALONE_FRESH_S, &a);
+	if (!r)
+		r = op_need(op, &a.want, &res);
+	if (!r && res->document) {
+		cleanup_json cJSON *tree = NULL;
+		struct timespec wall;
+		struct item *same = NULL;
+
+		op->mount->clock->wall(op->mount->clock, &wall);
+		if (!json_parse(blob_str(res->document), &tree) && !ask_scope(op->mount, issue, &item_issue, &a) &&
+		    !item_put(&op->mount->cache.items, &item_issue, a.scope.data, tree, blob_str(res->document),
+			      res->fetched, &wall, false, &same))
+			item_unref(same);
+	}
+	return r == -EINPROGRESS || r == -ENOENT ? r : 0;
+}
+
+int source_get(struct op *op, const struct node *n, bool peek, struct source *s, uint64_t *stamp)
+{
+	cleanup_ask struct ask a = {0};
+	const struct node *owner = node_nearest(n);
+	struct resource *res;
+	int r;
+
+	*s = (struct source){.mount = op->mount, .node = n, .kind = n->kind, .item = owner ? owner->item : NULL};
+	switch (n->kind->from) {
+	case FROM_NOTHING:
+		*stamp = ++op->mount->cache.items.stamp;
+		return 0;
+	case FROM_ITEM:
+		if (!owner)
+			return -ENOENT;
+		if (!peek && owner->item->class == &item_issue && S_ISREG(n->kind->mode)) {
+			r = refresh_issue(op, owner);
+			if (r)
+				return r;
+		}
+		s->json = blob_str(owner->item->json);
+		*stamp = owner->item->stamp;
+		return 0;
+	case FROM_DOCUMENT:
+		r = ask_document(op->mount, n, n->kind->url, STR(""), n->kind->fresh_s, &a);
+		break;
+	default:
+		r = ask_listing(op->mount, n, &a);
+		break;
+	}
+	if (r)
+		return r;
+	a.want.peek = peek;
+	a.want.stale_ok = peek;
+	r = op_need(op, &a.want, &res);
+	if (r)
+		return r;
+	s->json = blob_str(res->document);
+	s->listing = res->listing;
+	*stamp = res->stamp;
+	return 0;
+}
+
+void source_report(struct op *op, const struct node *n, int r)
+{
+	const char *of = n->item ? n->item->name : n->parent && n->parent->item ? n->parent->item->name : "";
+
+	journal_add(&op->mount->api.errors, op->mount->clock, "%s %s: %s: the answer lacks what this file shows", of,
+		    n->name, strerrordesc_np(-r));
+}
+
+int source_content(struct op *op, const struct node *n, bool peek, struct blob **ret, uint64_t *stamp)
+{
+	cleanup_buf struct buf b = {0};
+	struct source s;
+	int r = source_get(op, n, peek, &s, stamp);
+
+	if (r)
+		return r;
+	buf_init(&b, BUF_MAX_DEFAULT * 4);
+	r = n->kind->show(&b, &s);
+	if (r)
+		source_report(op, n, r);
+	return r ? r : buf_to_blob(&b, ret);
+}
+
+/* ---- issues by name ---- */
+
+/* An issue that is known already, from whatever told of it; *ret is borrowed. -ENOENT: we
+ * deleted it; -EAGAIN: the server must be asked. */
+static int known_issue(struct op *op, const struct node *at, struct str name, struct item **ret)
+{
+	cleanup_ask struct ask a = {0};
+	char upper[NAME_BYTES_MAX + 1];
+	struct item *item;
+
+	buf_init(&a.scope, BUF_MAX_DEFAULT);
+	for (size_t i = 0; i <= name.n; i++)
+		upper[i] = i == name.n				  ? '\0'
+			   : name.s[i] >= 'a' && name.s[i] <= 'z' ? (char)(name.s[i] - 32)
+								  : name.s[i];
+	if (ask_scope(op->mount, at, &item_issue, &a))
+		return -EAGAIN;
+	item = item_find(&op->mount->cache.items, a.scope.data, str_of(upper));
+	if (!item || item->gone == ITEM_MERGED)
+		return -EAGAIN;
+	if (item->gone)
+		return -ENOENT;
+	if (!item->listed && op->start - item->fetched > fresh_ms(ISSUE_ALONE_FRESH_S))
+		return -EAGAIN;
+	*ret = item;
+	return 0;
+}
+
+int source_issue(struct op *op, const struct node *at, struct str name, struct item **ret)
+{
+	cleanup_ask struct ask a = {0}, to = {0};
+	cleanup_json cJSON *tree = NULL;
+	struct mount *m = op->mount;
+	struct resource *res;
+	struct timespec wall;
+	struct item *item;
+	int r;
+
+	if (name.n > NAME_BYTES_MAX)
+		return -ENOENT;
+	r = known_issue(op, at, name, &item);
+	if (!r)
+		*ret = item_ref(item);
+	if (r != -EAGAIN)
+		return r;
+	r = ask_document(m, at, "organizations/{o}/issues/{n}/", name, ISSUE_ALONE_FRESH_S, &a);
+	if (!r)
+		r = op_need(op, &a.want, &res);
+	if (!r)
+		r = json_parse(blob_str(res->document), &tree);
+	if (!r)
+		r = ask_scope(m, at, &item_issue, &a);
+	if (r)
+		return r;
+	m->clock->wall(m->clock, &wall);
+	r = item_put(&m->cache.items, &item_issue, a.scope.data, tree, blob_str(res->document), res->fetched, &wall,
+		     false, &item);
+	if (r)
+		return r;
+	/* the answer is the issue's details too */
+	if (!ask_document(m, at, "organizations/{o}/issues/{n}/", str_of(item->name), 0, &to))
+		cache_adopt(&m->cache, to.key.data, res->document, res->fetched);
+	*ret = item;
+	return 0;
+}
