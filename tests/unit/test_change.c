@@ -153,7 +153,7 @@ static void fails(long status, const char *body, int error, const char *words)
 	struct change *c;
 
 	begin(&f);
-	c = put(&f, RESOLVED, PATH);
+	c = put(&f, RESOLVED, status == 200 || status == 204 ? NULL : PATH);
 	script_answer(&f.script, 0, status, NULL, body);
 	assert_true(c->ended);
 	assert_ptr_equal(change_failed(c), c->steps);
@@ -179,14 +179,35 @@ static void test_errors(void **state)
 	fails(422, "{}", -EINVAL, "HTTP 422");
 	fails(500, "{}", -EIO, "HTTP 500");
 	fails(302, "", -EIO, "redirect");
-	/* answers that are none */
+	/* answers that are none, and nothing to look at */
 	fails(200, "", -ENOENT, "no such issue");
 	fails(204, "", -ENOENT, "no such issue");
-	fails(200, "{", -EBADMSG, "");
-	fails(200, "null", -EBADMSG, "");
-	fails(200, "\"resolved\"", -EBADMSG, "");
+	fails(200, "{", -EBADMSG, "not what was expected");
+	fails(200, "null", -EBADMSG, "not what was expected");
+	fails(200, "\"resolved\"", -EBADMSG, "not what was expected");
 	fails(200, "[]", -EOPNOTSUPP, "does not show");
 	fails(200, "{\"id\":\"6\",\"status\":\"resolved\"}", -EBADMSG, ""); /* another issue's */
+}
+
+/* An answer that is none does not tell what was done. */
+static void test_no_answer_at_all(void **state)
+{
+	static const char *const bodies[] = {"", "<html>", "null", "{\"id\":\"6\",\"status\":\"resolved\"}"};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < 4; i++) {
+		struct change *c = put(&f, RESOLVED, PATH);
+
+		script_answer(&f.script, f.script.n - 1, 200, NULL, bodies[i]);
+		script_asked(&f.script, f.script.n - 1, PATH);
+		script_answer(&f.script, f.script.n - 1, 200, NULL,
+			      i % 2 ? ROW("5", "WEB-1", "unresolved") : ROW("5", "WEB-1", "resolved"));
+		ended(c, i % 2 ? -EIO : 0);
+	}
+	assert_int_equal(f.script.n, 8);
+	end(&f);
 }
 
 /* The server took it and says otherwise: what it says is what is there. */
@@ -805,12 +826,25 @@ static void test_merge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one),	   cmocka_unit_test(test_errors),    cmocka_unit_test(test_not_shown),
-		cmocka_unit_test(test_steps),	   cmocka_unit_test(test_uncertain), cmocka_unit_test(test_certain),
-		cmocka_unit_test(test_no_check),   cmocka_unit_test(test_deletion),  cmocka_unit_test(test_until),
-		cmocka_unit_test(test_rate_limit), cmocka_unit_test(test_too_late),  cmocka_unit_test(test_unsendable),
-		cmocka_unit_test(test_no_way_out), cmocka_unit_test(test_busy),	     cmocka_unit_test(test_alone),
-		cmocka_unit_test(test_done),	   cmocka_unit_test(test_outdates),  cmocka_unit_test(test_comments),
+		cmocka_unit_test(test_one),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_no_answer_at_all),
+		cmocka_unit_test(test_not_shown),
+		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_uncertain),
+		cmocka_unit_test(test_certain),
+		cmocka_unit_test(test_no_check),
+		cmocka_unit_test(test_deletion),
+		cmocka_unit_test(test_until),
+		cmocka_unit_test(test_rate_limit),
+		cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_unsendable),
+		cmocka_unit_test(test_no_way_out),
+		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_done),
+		cmocka_unit_test(test_outdates),
+		cmocka_unit_test(test_comments),
 		cmocka_unit_test(test_merge),
 	};
 

@@ -410,6 +410,33 @@ static void test_quote(void **state)
 	buf_done(&b);
 }
 
+static void test_covers_delta(void **state)
+{
+	static const struct {
+		const char *value, *expect;
+		bool covers, delta;
+	} cases[] = {
+		{"{\"a\":1,\"b\":\"x\"}", "{\"a\":\"1\"}", true, true},
+		{"{\"a\":1}", "{\"a\":2}", false, false},
+		{"{\"a\":1}", "{\"a\":1,\"b\":2}", false, true},
+		{"{\"a\":1,\"b\":3}", "{\"a\":1,\"b\":2}", false, false},
+		{"{}", "{\"a\":null}", true, false},
+		{"{}", "{\"a\":1}", false, false},
+		{"{\"a\":{\"b\":\"x\",\"c\":null}}", "{\"a\":{\"b\":[]}}", true, true},
+		{"{\"a\":{\"b\":\"x\",\"c\":null}}", "{\"a\":{\"c\":[]}}", false, false},
+		{"{\"a\":{}}", "{\"a\":{\"c\":[]}}", false, false},
+		{"{\"a\":[]}", "{\"a\":[]}", true, true},
+		{"", "{\"a\":1}", false, false},
+		{"7", "{\"a\":1}", false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(json_covers(str_of(cases[i].value), str_of(cases[i].expect)), cases[i].covers);
+		assert_int_equal(json_covers_delta(str_of(cases[i].value), str_of(cases[i].expect)), cases[i].delta);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,7 +447,7 @@ int main(void)
 		cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_nothing_behind),
 		cmocka_unit_test(test_numbers),	     cmocka_unit_test(test_inexact_numbers),
 		cmocka_unit_test(test_merge),	     cmocka_unit_test(test_covers),
-		cmocka_unit_test(test_quote),
+		cmocka_unit_test(test_quote),	     cmocka_unit_test(test_covers_delta),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

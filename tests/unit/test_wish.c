@@ -100,7 +100,7 @@ static void test_status_words(void **state)
 	one(RESOLVED, "status", "unresolved", "{\"status\":\"unresolved\"}", "{\"status\":\"unresolved\"}");
 	one(FOREVER, "status", "unresolved", "{\"status\":\"unresolved\"}", "{\"status\":\"unresolved\"}");
 	one(UNRESOLVED, "status", "resolvedInNextRelease", "{\"status\":\"resolvedInNextRelease\"}",
-	    "{\"status\":\"resolved\"}");
+	    "{\"status\":\"resolved\",\"statusDetails\":{\"inNextRelease\":true}}");
 	one(RESOLVED, "status", "resolvedInNextRelease", "{\"status\":\"resolvedInNextRelease\"}", NULL);
 	one(",\"status\":\"resolved\",\"statusDetails\":{\"inNextRelease\":true}", "status", "resolvedInNextRelease",
 	    NULL, NULL);
@@ -110,13 +110,17 @@ static void test_status_resolved_in(void **state)
 {
 	(void)state;
 	one(UNRESOLVED, "status", "resolved in 1.4.2",
-	    "{\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":\"1.4.2\"}}", "{\"status\":\"resolved\"}");
+	    "{\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":\"1.4.2\"}}",
+	    "{\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":\"1.4.2\"}}");
+	one(",\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":\"1.4.2\",\"actor\":{}}", "status",
+	    "resolved in 1.4.2", NULL, NULL);
 	one(RESOLVED, "status", "resolved  in\tapp@1.0+\"q\"",
 	    "{\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":\"app@1.0+\\\"q\\\"\"}}", NULL);
 	one(UNRESOLVED, "status", "resolved in @next",
 	    "{\"status\":\"resolved\",\"statusDetails\":{\"inNextRelease\":true}}", NULL);
 	one(UNRESOLVED, "status", "resolved in @latest",
-	    "{\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":\"latest\"}}", NULL);
+	    "{\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":\"latest\"}}",
+	    "{\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":[]}}");
 	one(UNRESOLVED, "status", "resolved in @commit:getsentry/sentry@a1b2",
 	    "{\"status\":\"resolved\",\"statusDetails\":{\"inCommit\":{\"commit\":\"a1b2\",\"repository\":\"getsentry/"
 	    "sentry\"}}}",
@@ -126,20 +130,22 @@ static void test_status_resolved_in(void **state)
 static void test_status_ignored(void **state)
 {
 	static const struct {
-		const char *value, *substatus, *details;
+		const char *value, *substatus, *details, *shown;
 	} rows[] = {
-		{"ignored for 30m", "archived_until_condition_met", "{\"ignoreDuration\":30}"},
-		{"ignored for 12h", "archived_until_condition_met", "{\"ignoreDuration\":720}"},
-		{"ignored for 7d", "archived_until_condition_met", "{\"ignoreDuration\":10080}"},
-		{"ignored for 5w", "archived_until_condition_met", "{\"ignoreDuration\":50400}"},
-		{"ignored until 100x", "archived_until_condition_met", "{\"ignoreCount\":100}"},
-		{"ignored until 100x/1h", "archived_until_condition_met", "{\"ignoreCount\":100,\"ignoreWindow\":60}"},
-		{"ignored until 10u", "archived_until_condition_met", "{\"ignoreUserCount\":10}"},
+		{"ignored for 30m", "archived_until_condition_met", "{\"ignoreDuration\":30}", "ignoreUntil"},
+		{"ignored for 12h", "archived_until_condition_met", "{\"ignoreDuration\":720}", "ignoreUntil"},
+		{"ignored for 7d", "archived_until_condition_met", "{\"ignoreDuration\":10080}", "ignoreUntil"},
+		{"ignored for 5w", "archived_until_condition_met", "{\"ignoreDuration\":50400}", "ignoreUntil"},
+		{"ignored until 100x", "archived_until_condition_met", "{\"ignoreCount\":100}", "ignoreCount"},
+		{"ignored until 100x/1h", "archived_until_condition_met", "{\"ignoreCount\":100,\"ignoreWindow\":60}",
+		 "ignoreCount"},
+		{"ignored until 10u", "archived_until_condition_met", "{\"ignoreUserCount\":10}", "ignoreUserCount"},
 		{"ignored until 10u/1w", "archived_until_condition_met",
-		 "{\"ignoreUserCount\":10,\"ignoreUserWindow\":10080}"},
-		{"ignored until 1x/7d", "archived_until_condition_met", "{\"ignoreCount\":1,\"ignoreWindow\":10080}"},
+		 "{\"ignoreUserCount\":10,\"ignoreUserWindow\":10080}", "ignoreUserCount"},
+		{"ignored until 1x/7d", "archived_until_condition_met", "{\"ignoreCount\":1,\"ignoreWindow\":10080}",
+		 "ignoreCount"},
 	};
-	char body[256];
+	char body[256], expect[256];
 	struct wisher w;
 
 	(void)state;
@@ -152,8 +158,10 @@ static void test_status_ignored(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		snprintf(body, sizeof(body), "{\"status\":\"ignored\",\"substatus\":\"%s\",\"statusDetails\":%s}",
 			 rows[i].substatus, rows[i].details);
-		one(UNRESOLVED, "status", rows[i].value, body,
-		    "{\"status\":\"ignored\",\"substatus\":\"archived_until_condition_met\"}");
+		snprintf(expect, sizeof(expect),
+			 "{\"status\":\"ignored\",\"substatus\":\"%s\",\"statusDetails\":{\"%s\":[]}}",
+			 rows[i].substatus, rows[i].shown);
+		one(UNRESOLVED, "status", rows[i].value, body, expect);
 	}
 	/* another kind of ignored takes two steps */
 	set_up(&w, FOREVER);
@@ -276,7 +284,7 @@ static void test_details(void **state)
 	       "{\"status\":\"resolved\",\"statusDetails\":{\"inNextRelease\":true}}");
 	wishes(&w, "statusDetails", " { \"inRelease\" : \"1.\\u0030\" } ", NULL,
 	       "{\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":\"1.0\"}}",
-	       "{\"status\":\"resolved\",\"statusDetails\":{}}");
+	       "{\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":[]}}");
 	wishes(&w, "statusDetails", "{\"inCommit\":{\"id\":\"a1\",\"repository\":{\"name\":\"r/x\"},\"more\":1}}", NULL,
 	       "{\"status\":\"resolved\",\"statusDetails\":{\"inCommit\":{\"commit\":\"a1\",\"repository\":\"r/x\"}}}",
 	       NULL);
@@ -298,7 +306,7 @@ static void test_details(void **state)
 	wishes(&w, "statusDetails", "{\"ignoreDuration\":30}", NULL,
 	       "{\"status\":\"ignored\",\"substatus\":\"archived_until_condition_met\",\"statusDetails\":"
 	       "{\"ignoreDuration\":30}}",
-	       "{\"status\":\"ignored\",\"statusDetails\":{}}");
+	       "{\"status\":\"ignored\",\"statusDetails\":{\"ignoreUntil\":[]}}");
 	wishes(&w, "statusDetails", "{\"untilEscalating\":true}", NULL,
 	       "{\"status\":\"ignored\",\"substatus\":\"archived_until_escalating\",\"statusDetails\":"
 	       "{\"untilEscalating\":true}}",

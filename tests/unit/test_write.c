@@ -102,11 +102,41 @@ static void test_old_row(void **state)
 	(void)state;
 	open_issue(&f);
 	status = entry(&f, f.issue, "status");
-	pass(&f, 30001);
+	pass(&f, 30000);
+	write_to(&f, &r, status, "unresolved");
+	wrote(&r, 10);
+	assert_int_equal(f.script.n, 3);
+	pass(&f, 1);
 	write_to(&f, &r, status, "unresolved");
 	sent(&f, "PUT", FIVE, "{\"status\":\"unresolved\"}");
 	answer(&f, 200, OPEN_ISSUE);
 	wrote(&r, 10);
+	/* the answer is as good as a listing */
+	pass(&f, 30000);
+	write_to(&f, &r, status, "unresolved");
+	wrote(&r, 10);
+	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
+/* A value is judged after the change before it: equal only if that came through. */
+static void test_judged_in_turn(void **state)
+{
+	struct fixture f;
+	struct script_reply one, two;
+	struct node *status;
+
+	(void)state;
+	open_issue(&f);
+	status = entry(&f, f.issue, "status");
+	write_to(&f, &one, status, "resolved");
+	write_to(&f, &two, status, "resolved");
+	answer(&f, 500, "{\"detail\":\"Internal Error\"}");
+	failed(&one, -EIO);
+	sent(&f, "PUT", FIVE, PUT_RESOLVED);
+	answer(&f, 200, DONE_ISSUE);
+	wrote(&two, 8);
+	assert_int_equal(f.script.n, 5);
 	end(&f);
 }
 
@@ -214,6 +244,12 @@ static void test_unmounted(void **state)
 	op_end_all(&f.mount);
 	failed(&r[0], -ENOTCONN);
 	failed(&r[1], -ENOTCONN);
+	/* an answer that comes yet is believed */
+	answer(&f, 200, DONE_ISSUE);
+	reads(&f, f.issue, "status", "resolved\n");
+	write_to(&f, &r[0], status, "unresolved");
+	op_end_all(&f.mount);
+	failed(&r[0], -ENOTCONN);
 	end(&f);
 }
 
@@ -652,16 +688,16 @@ static void test_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write),	       cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_old_row),	       cmocka_unit_test(test_in_order),
-		cmocka_unit_test(test_waits_too_long), cmocka_unit_test(test_interrupted),
-		cmocka_unit_test(test_unmounted),      cmocka_unit_test(test_older_listing),
-		cmocka_unit_test(test_release),	       cmocka_unit_test(test_gather),
-		cmocka_unit_test(test_released),       cmocka_unit_test(test_no_half_text),
-		cmocka_unit_test(test_append),	       cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_details_file),   cmocka_unit_test(test_big_text),
-		cmocka_unit_test(test_setattr),	       cmocka_unit_test(test_modes),
-		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_write),	      cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_old_row),	      cmocka_unit_test(test_judged_in_turn),
+		cmocka_unit_test(test_in_order),      cmocka_unit_test(test_waits_too_long),
+		cmocka_unit_test(test_interrupted),   cmocka_unit_test(test_unmounted),
+		cmocka_unit_test(test_older_listing), cmocka_unit_test(test_release),
+		cmocka_unit_test(test_gather),	      cmocka_unit_test(test_released),
+		cmocka_unit_test(test_no_half_text),  cmocka_unit_test(test_append),
+		cmocka_unit_test(test_cut),	      cmocka_unit_test(test_details_file),
+		cmocka_unit_test(test_big_text),      cmocka_unit_test(test_setattr),
+		cmocka_unit_test(test_modes),	      cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
