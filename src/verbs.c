@@ -24,7 +24,7 @@ int verb_getattr(struct op *op)
 	struct stat st;
 
 	attr_fill(op, op->node, &st);
-	op->reply->attr(op, &st, kind_is_dir(op->node->kind) ? ATTR_NAMED_TIMEOUT : 0);
+	op->reply->attr(op, &st, attr_timeout(op, op->node, &st));
 	return 0;
 }
 
@@ -316,6 +316,8 @@ int verb_open(struct op *op)
 	}
 	/* What another handle reads through the page cache must not be mixed with this. */
 	direct = n->opens && n->content_stamp != stamp;
+	/* Reads through the page cache end at the size that the kernel believes. */
+	direct |= op->start < n->told_until && n->told_size != content->len;
 	keep = !direct && n->cached_stamp == stamp;
 	h->content = content;
 	if (!direct)
