@@ -295,9 +295,11 @@ int http_poll(struct http *h, struct pollfd *extra, unsigned n, int timeout_ms)
 
 	if (list_empty(&h->transfers)) {
 		/* libcurl has nothing to do, and four system calls to find that out */
-		if (poll(extra, n, timeout_ms) < 0 && errno != EINTR)
-			return -errno;
-		return 0;
+		int r = poll(extra, n, timeout_ms);
+
+		for (unsigned i = 0; r < 0 && i < n; i++)
+			extra[i].revents = 0;
+		return r < 0 && errno != EINTR ? -errno : 0;
 	}
 	for (unsigned i = 0; i < n && i < 4; i++)
 		fds[i] = (struct curl_waitfd){.fd = extra[i].fd, .events = CURL_WAIT_POLLIN};
