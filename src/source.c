@@ -201,6 +201,18 @@ static int known_issue(struct op *op, const struct node *at, struct str name, st
 	return 0;
 }
 
+/* The listing of an earlier mount tells of its issues before anything else does. */
+static void recall_listing(struct op *op, const struct node *at)
+{
+	cleanup_ask struct ask a = {0};
+	struct resource *res;
+
+	if (at->kind->id != KIND_ISSUES || ask_listing(op->mount, at, &a))
+		return;
+	a.want.peek = a.want.stale_ok = true;
+	op_need(op, &a.want, &res);
+}
+
 int source_issue(struct op *op, const struct node *at, struct str name, struct item **ret)
 {
 	cleanup_ask struct ask a = {0}, to = {0};
@@ -213,6 +225,7 @@ int source_issue(struct op *op, const struct node *at, struct str name, struct i
 
 	if (name.n > NAME_BYTES_MAX)
 		return -ENOENT;
+	recall_listing(op, at);
 	r = known_issue(op, at, name, &item);
 	if (!r)
 		*ret = item_ref(item);
