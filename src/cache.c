@@ -406,6 +406,7 @@ void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_
 void cache_keep(struct cache *c, struct store *store)
 {
 	c->born = wall_ms(c);
+	c->born_ms = now_ms(c);
 	c->store = store;
 	for (struct list *l = c->lru.next; l != &c->lru; l = l->next)
 		keep_later(container_of(l, struct resource, lru));

@@ -420,6 +420,9 @@ int change_start(struct change *c)
 		for (size_t i = 0; i < c->steps[s].n; i++)
 			if (c->steps[s].issues[i]->change)
 				return -EBUSY;
+	/* should the program die before the answer, what was there is not to be believed */
+	for (size_t k = 0; k < c->outdates_n; k++)
+		keep_drop(c->in->cache, c->outdates[k]);
 	set_busy(c, c);
 	list_add(&c->in->running, &change_ref(c)->link);
 	next(c);

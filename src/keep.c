@@ -17,7 +17,8 @@
 #include "sentryfs/name.h"
 #include "sentryfs/store.h"
 
-#define ROWS 200u /* written in one turn of the loop */
+#define ROWS 100u		  /* of a listing that are written in one turn of the loop */
+#define BYTES ((size_t)128 << 10) /* of documents */
 #define NEVER (INT64_MIN / 2)
 #define LONG_AGO (INT64_MAX / 8)
 
@@ -47,6 +48,13 @@ static int64_t from_wall(const struct cache *c, int64_t wall)
 	int64_t age = wall_ms(c) - wall;
 
 	return wall <= 0 ? NEVER : now_ms(c) - (age < 0 || age > LONG_AGO ? LONG_AGO : age);
+}
+
+bool keep_is_good(const struct cache *c, int64_t fetched, int64_t fresh_ms)
+{
+	bool away = c->api->offline || c->api->offline_since >= 0;
+
+	return c->store && fetched < c->born_ms && (away || fetched >= now_ms(c) - fresh_ms * CACHE_KEPT_TIMES);
 }
 
 /* ---- what is kept ---- */
@@ -131,8 +139,8 @@ static bool put_listing(struct resource *r, unsigned rows)
 		put_item(c, i);
 	}
 	buf_init(&b, BUF_MAX_DEFAULT * 2);
-	buf_printf(&b, "%" PRId64 " %" PRId64 " %d %zu %zu\n", to_wall(c, r->swept), to_wall(c, l->asked), l->cut,
-		   l->skipped, l->n);
+	buf_printf(&b, "%" PRId64 " %" PRId64 " %zu %d %zu %zu\n", to_wall(c, r->swept), to_wall(c, l->asked), r->max,
+		   l->cut, l->skipped, l->n);
 	for (size_t n = 0; n < l->n; n++) {
 		buf_puts(&b, l->items[n]->key + skip);
 		buf_addc(&b, '\0');
@@ -185,14 +193,15 @@ void keep_item(struct cache *c, struct item *i)
 
 int64_t keep_tick(struct cache *c)
 {
-	for (unsigned n = 0; n < ROWS / 8 && !list_empty(&c->unsaved); n++) {
+	size_t bytes = 0;
+
+	while (bytes < BYTES && !list_empty(&c->unsaved)) {
 		struct resource *r = list_first(&c->unsaved, struct resource, unsaved);
 
 		if (!put(r, ROWS))
 			return 0;
 		list_remove(&r->unsaved);
-		if (r->listing)
-			break;
+		bytes += r->listing ? BYTES : r->bytes + 4096;
 	}
 	if (!list_empty(&c->unsaved))
 		return 0;
@@ -227,8 +236,9 @@ static int set_number(struct item *i, int64_t number)
 	return 0;
 }
 
-/* One of a listing's. -ENOENT: it is gone by a change of ours; -EBADMSG: it is not there. */
-static int find_item(struct cache *c, const struct cache_want *want, const char *id, struct item **ret)
+/* An item of that key. -ENOENT: it is gone by a change of ours; -EBADMSG: it is not there. */
+static int find_item(struct cache *c, const struct item_class *class, const char *scope, struct str id, bool listed,
+		     struct item **ret)
 {
 	cleanup_blob struct blob *body = NULL;
 	cleanup_free char *key = NULL;
@@ -240,7 +250,7 @@ static int find_item(struct cache *c, const struct cache_want *want, const char 
 	bool known;
 	int r;
 
-	if (asprintf(&key, "%s/%s", want->scope, id) < 0) {
+	if (asprintf(&key, "%s/%.*s", scope, (int)id.n, id.s) < 0) {
 		key = NULL;
 		return -ENOMEM;
 	}
@@ -258,7 +268,7 @@ static int find_item(struct cache *c, const struct cache_want *want, const char 
 		return r;
 	known = map_get(&c->items.by_key, str_of(key));
 	c->api->clock->wall(c->api->clock, &wall);
-	r = item_put(&c->items, want->class, want->scope, tree, rest, from_wall(c, asked), &wall, true, &i);
+	r = item_put(&c->items, class, scope, tree, rest, from_wall(c, asked), &wall, listed, &i);
 	if (r)
 		return r;
 	if (!known) {
@@ -274,19 +284,22 @@ static int find_item(struct cache *c, const struct cache_want *want, const char 
 	return r;
 }
 
-static struct listing *read_listing(struct cache *c, const struct cache_want *want, struct str body, int64_t *swept)
+/* 0; -ENOENT: it was asked for up to another maximum; -EBADMSG: it is no listing. */
+static int read_listing(struct cache *c, const struct cache_want *want, struct str body, struct kept *k)
 {
 	struct str head = str_cut(&body, '\n');
-	int64_t asked, cut, skipped, n;
+	int64_t swept, asked, max, cut, skipped, n;
 	struct listing *l;
 	int r = 0;
 
-	if (!cut_number(&head, swept) || !cut_number(&head, &asked) || !cut_number(&head, &cut) ||
-	    !cut_number(&head, &skipped) || !cut_number(&head, &n) || n > (int64_t)want->max)
-		return NULL;
+	if (!cut_number(&head, &swept) || !cut_number(&head, &asked) || !cut_number(&head, &max) ||
+	    !cut_number(&head, &cut) || !cut_number(&head, &skipped) || !cut_number(&head, &n))
+		return -EBADMSG;
+	if (max != (int64_t)want->max && (cut || n > (int64_t)want->max))
+		return -ENOENT;
 	l = listing_new(from_wall(c, asked));
 	if (!l)
-		return NULL;
+		return -ENOMEM;
 	for (; n > 0 && !r; n--) {
 		struct str id = str_cut(&body, '\0');
 		struct item *i;
@@ -295,7 +308,7 @@ static struct listing *read_listing(struct cache *c, const struct cache_want *wa
 			r = -EBADMSG;
 			break;
 		}
-		r = find_item(c, want, id.s, &i);
+		r = find_item(c, want->class, want->scope, id, true, &i);
 		if (!r)
 			r = listing_add(l, i);
 		else if (r == -ENOENT)
@@ -303,13 +316,23 @@ static struct listing *read_listing(struct cache *c, const struct cache_want *wa
 	}
 	if (!r && want->class->numbered)
 		r = listing_number(l);
-	if (r || body.n) {
+	if (!r && body.n)
+		r = -EBADMSG;
+	if (r) {
 		listing_unref(l);
-		return NULL;
+		return r;
 	}
 	l->cut = cut;
 	l->skipped = (size_t)skipped;
-	return l;
+	k->listing = l;
+	k->swept = from_wall(c, swept);
+	return 0;
+}
+
+bool keep_find_item(struct cache *c, const struct item_class *class, const char *scope, struct str id,
+		    struct item **ret)
+{
+	return c->store && !find_item(c, class, scope, id, false, ret);
 }
 
 bool keep_find(struct cache *c, const struct cache_want *want, struct kept *k)
@@ -317,23 +340,25 @@ bool keep_find(struct cache *c, const struct cache_want *want, struct kept *k)
 	enum store_kind kind = want->class ? STORE_LISTING : STORE_DOCUMENT;
 	cleanup_blob struct blob *body = NULL;
 	cleanup_json cJSON *tree = NULL;
-	int64_t asked, swept = 0;
+	int64_t asked;
+	int r;
 
 	*k = (struct kept){0};
 	if (!c->store || store_get(c->store, kind, want->key, &body, &asked))
 		return false;
 	if (asked < c->refreshed && !c->api->offline && !is_event(want->key))
 		return false;
-	if (want->class)
-		k->listing = read_listing(c, want, blob_str(body), &swept);
-	else if (!json_parse(blob_str(body), &tree) && (cJSON_IsObject(tree) || cJSON_IsArray(tree)))
-		k->document = blob_ref(body);
-	if (!k->listing && !k->document) {
-		store_drop(c->store, kind, want->key);
+	r = want->class ? read_listing(c, want, blob_str(body), k) : json_parse(blob_str(body), &tree);
+	if (!r && !want->class && !cJSON_IsObject(tree) && !cJSON_IsArray(tree))
+		r = -EBADMSG;
+	if (r) {
+		if (r == -EBADMSG)
+			store_drop(c->store, kind, want->key);
 		return false;
 	}
+	if (!want->class)
+		k->document = blob_ref(body);
 	k->fetched = from_wall(c, asked);
-	k->swept = from_wall(c, swept);
 	k->before = asked < c->born;
 	return true;
 }

@@ -26,9 +26,9 @@
 #define COMMIT_MS 1000
 #define TOUCH_MS INT64_C(3600000)	/* so exactly is it known when something was last used */
 #define ROW_BYTES 100u			/* what a row takes beside its key and its text */
-#define PENDING_MAX (UINT64_C(4) << 20) /* bytes in one transaction */
+#define PENDING_MAX (UINT64_C(1) << 20) /* bytes in one transaction */
 #define EVICT_ROWS 256
-#define VACUUM_PAGES "512"
+#define VACUUM_PAGES "64"
 
 enum { GET, PUT, DROP, SIZE, TOUCH, OLDEST, EVICT, STATEMENTS };
 
@@ -167,6 +167,7 @@ static char *find_directory(struct store *s)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 	bool xdg = cache && *cache == '/';
+	char *real;
 	cleanup_free char *parent = NULL, *dir = NULL;
 	struct stat st;
 
@@ -192,7 +193,11 @@ static char *find_directory(struct store *s)
 		leave_out(s, "%s is not a directory of your own", dir);
 		return NULL;
 	}
-	return steal(&dir);
+	/* a cache directory may be elsewhere, but SQLite follows no link */
+	real = realpath(dir, NULL);
+	if (!real)
+		leave_out(s, "%s: %s", dir, strerrordesc_np(errno));
+	return real;
 }
 
 /* An open file of the user's own that others cannot read; -1 after leave_out(). */
@@ -277,7 +282,8 @@ static int open_db(struct store *s)
 	if (rc == SQLITE_OK)
 		rc = exec(s,
 			  "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA locking_mode = EXCLUSIVE; "
-			  "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
+			  "PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; "
+			  "PRAGMA wal_autocheckpoint = 1024; PRAGMA synchronous = NORMAL; "
 			  "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 0");
 	if (rc == SQLITE_OK)
 		rc = check_schema(s);

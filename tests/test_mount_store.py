@@ -141,6 +141,61 @@ def test_offline(kept, server):
     assert server.requests() == []
 
 
+@pytest.mark.parametrize("source", ["acme", "acme/web"])
+def test_offline_of_one_organization_or_project(kept, server, source):
+    issues = ISSUES.removeprefix("acme/" if source == "acme" else "acme/projects/web/")
+    m = kept(source=source)
+    seen = m.sh(f"ls {issues}; cat {issues}/WEB-1/title").stdout
+    m.unmount()
+    server.forget()
+    m = kept("-ooffline", source=source)
+    assert m.sh(f"ls {issues}; cat {issues}/WEB-1/title").stdout == seen != ""
+    assert server.requests() == []
+
+
+def test_an_issue_is_known_by_its_name_in_the_organization(kept, server):
+    m = kept()
+    m.sh(f"ls {ISSUES}")
+    name = sorted(os.listdir(m.where / ISSUES))[3]
+    status = (m.where / f"acme/issues/{name}/status").read_text()
+    m.unmount()
+    server.forget()
+    m = kept()
+    assert (m.where / f"acme/issues/{name.lower()}/status").read_text() == status
+    assert asked_for(server) == ["/api/0/organizations/"]
+
+
+def test_another_maximum_is_another_listing(kept, server):
+    m = kept("-omax_issues=5")
+    assert len(listing(m).splitlines()) == 6
+    m.unmount()
+    m = kept()
+    whole = listing(m)
+    assert len(whole.splitlines()) > 20
+    m.unmount()
+    m = kept("-omax_issues=5")
+    assert len(listing(m).splitlines()) == 6
+
+
+def test_what_is_very_old_waits_for_the_server_but_not_for_long(kept, server, cache):
+    m = kept()
+    first, listed, seen = see(m)
+    m.unmount()
+    with sqlite3.connect(database(cache)) as db:
+        db.execute("UPDATE entry SET asked = asked - 86400000")
+    db.close()
+    m = kept()
+    begin = time.monotonic()
+    server.faults({"path": "/issues/", "delay_ms": 10000}, {"path": "/projects/", "delay_ms": 10000})
+    assert listing(m) == listed
+    assert 0.9 < time.monotonic() - begin < 6
+    server.faults()
+    m.unmount()
+    m = kept()
+    server.stop()
+    assert see_again(m, first) == (listed, seen)
+
+
 def test_offline_without_a_store(mount, server, cache):
     m = mount("-ooffline", server=server)
     assert m.start.returncode == 1 and "offline by its option" in m.start.stderr
@@ -158,6 +213,7 @@ def test_memory_leaves_no_file(kept, cache):
 def test_modes_and_no_token(kept, server, cache):
     m = kept()
     see(m)
+    assert {stat.S_IMODE(p.stat().st_mode) for p in files(cache)} == {0o600}
     m.unmount()
     assert stat.S_IMODE((cache / "sentryfs").stat().st_mode) == 0o700
     assert {stat.S_IMODE(p.stat().st_mode) for p in files(cache)} == {0o600}
@@ -246,6 +302,13 @@ def test_a_store_that_cannot_be_is_left_out(kept, server, cache, tmp_path, how):
     assert not (tmp_path / "elsewhere").exists()
     if db:
         db.close()
+
+
+def test_a_cache_directory_behind_a_link(kept, server, cache, tmp_path):
+    cache.mkdir()
+    (tmp_path / "link").symlink_to(cache)
+    m = kept(env={"XDG_CACHE_HOME": str(tmp_path / "link")})
+    assert m.status()["store"].startswith(str(database(cache)))
 
 
 def test_two_mounts_at_once(kept, server, cache):

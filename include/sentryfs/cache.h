@@ -62,6 +62,7 @@ struct cache {
 	struct store *store; /* borrowed; NULL: memory only */
 	struct list unsaved; /* resources that are to be stored */
 	int64_t born;	     /* wall ms: what is older is of an earlier mount */
+	int64_t born_ms;     /* the same, monotonic */
 	int64_t refreshed;   /* wall ms: what is older is not taken from the store; 0: never */
 };
 
