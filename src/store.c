@@ -10,14 +10,13 @@
 #include "sentryfs/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "sentryfs/cachedir.h"
 #include "sentryfs/log.h"
 #include "sentryfs/sha256.h"
 
@@ -33,9 +32,9 @@
 enum { GET, PUT, DROP, SIZE, TOUCH, OLDEST, EVICT, STATEMENTS };
 
 static const char *const sql[STATEMENTS] = {
-	[GET] = "SELECT body, asked, used, id FROM entry WHERE kind = ?1 AND key = ?2",
-	[PUT] = ("INSERT INTO entry (kind, key, asked, used, size, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
-		 "ON CONFLICT (kind, key) DO UPDATE SET asked = ?3, used = ?4, size = ?5, body = ?6"),
+	[GET] = "SELECT body, asked, used, id, sum FROM entry WHERE kind = ?1 AND key = ?2",
+	[PUT] = ("INSERT INTO entry (kind, key, asked, used, size, sum, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+		 "ON CONFLICT (kind, key) DO UPDATE SET asked = ?3, used = ?4, size = ?5, sum = ?6, body = ?7"),
 	[DROP] = "DELETE FROM entry WHERE kind = ?1 AND key = ?2",
 	[SIZE] = "SELECT size FROM entry WHERE kind = ?1 AND key = ?2",
 	[TOUCH] = "UPDATE entry SET used = ?2 WHERE id = ?1",
@@ -43,13 +42,14 @@ static const char *const sql[STATEMENTS] = {
 	[EVICT] = "DELETE FROM entry WHERE id = ?1",
 };
 
-static const char create[] = "BEGIN;"
-			     "CREATE TABLE entry (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, key TEXT NOT NULL, "
-			     "asked INTEGER NOT NULL, used INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT "
-			     "NULL, UNIQUE (kind, key));"
-			     "CREATE INDEX entry_used ON entry (used, id, size);"
-			     "PRAGMA application_id = 0x53465331; PRAGMA user_version = 1;"
-			     "COMMIT;";
+static const char create[] =
+	"BEGIN;"
+	"CREATE TABLE entry (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, key TEXT NOT NULL, "
+	"asked INTEGER NOT NULL, used INTEGER NOT NULL, size INTEGER NOT NULL, sum INTEGER NOT NULL, body BLOB NOT "
+	"NULL, UNIQUE (kind, key));"
+	"CREATE INDEX entry_used ON entry (used, id, size);"
+	"PRAGMA application_id = 0x53465331; PRAGMA user_version = 1;"
+	"COMMIT;";
 
 struct store {
 	sqlite3 *db; /* NULL: left out */
@@ -61,7 +61,7 @@ struct store {
 	uint64_t pending; /* bytes that wait for the commit */
 	bool begun;	  /* there is something to commit */
 	int64_t due;	  /* ms: then */
-	char why[256];
+	char why[CACHEDIR_WHY];
 };
 
 static int64_t wall_ms(const struct store *s)
@@ -162,74 +162,20 @@ static int exec(struct store *s, const char *text)
 
 /* ---- opening ---- */
 
-/* The directory, made where it is missing; NULL after leave_out(). */
-static char *find_directory(struct store *s)
-{
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	bool xdg = cache && *cache == '/';
-	char *real;
-	cleanup_free char *parent = NULL, *dir = NULL;
-	struct stat st;
-
-	if (!xdg && (!home || *home != '/')) {
-		leave_out(s, "neither XDG_CACHE_HOME nor HOME says where");
-		return NULL;
-	}
-	if (asprintf(&parent, "%s%s", xdg ? cache : home, xdg ? "" : "/.cache") < 0)
-		parent = NULL;
-	if (parent && asprintf(&dir, "%s/sentryfs", parent) < 0)
-		dir = NULL;
-	if (!dir) {
-		leave_out(s, "no memory");
-		return NULL;
-	}
-	if (mkdir(dir, 0700) && errno == ENOENT && !mkdir(parent, 0700))
-		mkdir(dir, 0700);
-	if (lstat(dir, &st)) {
-		leave_out(s, "%s: %s", dir, strerrordesc_np(errno));
-		return NULL;
-	}
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || ((st.st_mode & 0077) && chmod(dir, 0700))) {
-		leave_out(s, "%s is not a directory of your own", dir);
-		return NULL;
-	}
-	/* a cache directory may be elsewhere, but SQLite follows no link */
-	real = realpath(dir, NULL);
-	if (!real)
-		leave_out(s, "%s: %s", dir, strerrordesc_np(errno));
-	return real;
-}
-
-/* An open file of the user's own that others cannot read; -1 after leave_out(). */
-static int open_own(struct store *s, const char *path)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-	struct stat st;
-
-	if (fd < 0) {
-		leave_out(s, "%s: %s", path, strerrordesc_np(errno));
-		return -1;
-	}
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-	    ((st.st_mode & 0777) != 0600 && fchmod(fd, 0600))) {
-		leave_out(s, "%s is not a file of your own", path);
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static bool take_lock(struct store *s)
 {
 	cleanup_free char *path = NULL;
+	char why[CACHEDIR_WHY];
 
 	if (asprintf(&path, "%.*s.lock", (int)(strlen(s->path) - strlen(".db")), s->path) < 0) {
 		path = NULL;
 		return false;
 	}
-	s->lock = open_own(s, path);
-	if (s->lock < 0)
+	s->lock = cachedir_open(path, why, sizeof(why));
+	if (s->lock < 0) {
+		leave_out(s, "%s", why);
 		return false;
+	}
 	if (!flock(s->lock, LOCK_EX | LOCK_NB))
 		return true;
 	close(s->lock);
@@ -297,12 +243,15 @@ static int open_db(struct store *s)
 
 static void open_store(struct store *s)
 {
+	char why[CACHEDIR_WHY];
 	int fd, rc = SQLITE_OK;
 
 	for (int try = 0; try < 2; try++) {
-		fd = open_own(s, s->path);
-		if (fd < 0)
+		fd = cachedir_open(s->path, why, sizeof(why));
+		if (fd < 0) {
+			leave_out(s, "%s", why);
 			return;
+		}
 		close(fd);
 		rc = open_db(s);
 		if (rc == SQLITE_OK)
@@ -320,13 +269,16 @@ struct store *store_new(const char *name, uint64_t bytes_max, const struct clock
 {
 	struct store *s = calloc(1, sizeof(*s));
 	cleanup_free char *dir = NULL;
+	char why[CACHEDIR_WHY];
 
 	if (!s)
 		return NULL;
 	s->clock = clock;
 	s->bytes_max = bytes_max;
 	s->lock = -1;
-	dir = find_directory(s);
+	dir = cachedir_find(why, sizeof(why));
+	if (!dir)
+		leave_out(s, "%s", why);
 	if (dir && asprintf(&s->path, "%s/%s.db", dir, name) < 0)
 		s->path = NULL;
 	if (s->path && take_lock(s))
@@ -403,6 +355,27 @@ static bool begin(struct store *s)
 	return true;
 }
 
+/* SQLite does not see a changed byte in the middle of a text. */
+static uint64_t sum_of(const char *key, struct str body)
+{
+	struct str parts[] = {str_of(key), body};
+	uint64_t h = 1, word;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const char *p = parts[i].s;
+
+		h ^= parts[i].n << 32;
+		for (size_t n = parts[i].n; n; n -= n < sizeof(word) ? n : sizeof(word)) {
+			word = 0;
+			memcpy(&word, p, n < sizeof(word) ? n : sizeof(word));
+			h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+			h ^= h >> 32;
+			p += sizeof(word);
+		}
+	}
+	return h;
+}
+
 static void touch(struct store *s, int64_t id, int64_t now)
 {
 	sqlite3_stmt *st = s->statements[TOUCH];
@@ -417,6 +390,7 @@ static void touch(struct store *s, int64_t id, int64_t now)
 int store_get(struct store *s, enum store_kind kind, const char *key, struct blob **ret, int64_t *asked)
 {
 	int64_t now, used = 0, id = 0;
+	uint64_t sum = 0;
 	struct blob *found = NULL;
 	bool there = false;
 	sqlite3_stmt *st;
@@ -435,6 +409,7 @@ int store_get(struct store *s, enum store_kind kind, const char *key, struct blo
 		*asked = sqlite3_column_int64(st, 1);
 		used = sqlite3_column_int64(st, 2);
 		id = sqlite3_column_int64(st, 3);
+		sum = (uint64_t)sqlite3_column_int64(st, 4);
 	}
 	if (!end(s, st, rc)) {
 		blob_unref(found);
@@ -444,6 +419,11 @@ int store_get(struct store *s, enum store_kind kind, const char *key, struct blo
 		return -ENOENT;
 	if (!found)
 		return -ENOMEM;
+	if (sum != sum_of(key, blob_str(found))) {
+		blob_unref(found);
+		fail(s, SQLITE_CORRUPT);
+		return -ENOENT;
+	}
 	if (used < now - TOUCH_MS || used > now)
 		touch(s, id, now);
 	*ret = found;
@@ -481,7 +461,8 @@ void store_put(struct store *s, enum store_kind kind, const char *key, struct st
 	sqlite3_bind_int64(st, 3, asked);
 	sqlite3_bind_int64(st, 4, wall_ms(s));
 	sqlite3_bind_int64(st, 5, (int64_t)size);
-	sqlite3_bind_blob64(st, 6, body.n ? body.s : "", body.n, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 6, (int64_t)sum_of(key, body));
+	sqlite3_bind_blob64(st, 7, body.n ? body.s : "", body.n, SQLITE_STATIC);
 	if (!end(s, st, sqlite3_step(st)))
 		return;
 	subtract(s, had);

@@ -276,7 +276,7 @@ def test_a_broken_store_is_set_aside(kept, server, cache, damage):
     m.unmount()
 
 
-@pytest.mark.parametrize("how", ["directory", "file", "link", "nowhere", "locked"])
+@pytest.mark.parametrize("how", ["directory", "file", "link", "nowhere", "unwritable", "locked"])
 def test_a_store_that_cannot_be_is_left_out(kept, server, cache, tmp_path, how):
     m = kept()
     first, listed, seen = see(m)
@@ -290,6 +290,8 @@ def test_a_store_that_cannot_be_is_left_out(kept, server, cache, tmp_path, how):
     elif how == "link":
         path.unlink()
         path.symlink_to(tmp_path / "elsewhere")
+    elif how == "unwritable":
+        env = {"XDG_CACHE_HOME": "/proc"}
     elif how == "locked":
         db = sqlite3.connect(path)
         db.execute("BEGIN IMMEDIATE")

@@ -7,6 +7,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -218,6 +220,74 @@ static void test_broken(void **state)
 	assert_false(has(&f, "a", NULL));
 	snprintf(bad, sizeof(bad), "%s.bad", f.path);
 	assert_int_equal(access(bad, F_OK), 0);
+	end(&f);
+}
+
+/* A text of which one byte is another: nothing of that file is believed any more. */
+static void test_changed_byte(void **state)
+{
+	static char body[100000];
+	struct fixture f;
+	char bad[160];
+	int fd;
+
+	(void)state;
+	memset(body, 'x', sizeof(body));
+	begin(&f);
+	store_put(f.store, STORE_DOCUMENT, "a", (struct str){body, sizeof(body)}, 7);
+	store_put(f.store, STORE_DOCUMENT, "b", STR("short"), 7);
+	close_all(&f);
+	fd = open(f.path, O_RDWR);
+	assert_true(fd >= 0);
+	for (off_t at = 100; at < 200000; at++) {
+		char c = 0;
+
+		if (pread(fd, &c, 1, at) == 1 && c == 'x' && pread(fd, &c, 1, at + 5000) == 1 && c == 'x') {
+			assert_int_equal(pwrite(fd, "y", 1, at + 2000), 1);
+			break;
+		}
+	}
+	close(fd);
+	open_all(&f);
+	assert_true(has(&f, "b", "short"));
+	assert_false(has(&f, "a", NULL));
+	assert_false(store_is_open(f.store));
+	assert_false(has(&f, "b", NULL));
+	snprintf(bad, sizeof(bad), "%s.bad", f.path);
+	assert_int_equal(access(bad, F_OK), 0);
+	again(&f);
+	assert_true(store_is_open(f.store));
+	end(&f);
+}
+
+/* There is no room on the disk: what is there stays, and nothing more is kept. */
+static void test_full(void **state)
+{
+	struct rlimit old, small = {.rlim_cur = 1 << 18, .rlim_max = RLIM_INFINITY};
+	static char body[100000];
+	struct fixture f;
+	char key[16];
+
+	(void)state;
+	memset(body, 'x', sizeof(body));
+	begin(&f);
+	store_put(f.store, STORE_DOCUMENT, "a", STR("one"), 7);
+	store_commit(f.store);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small.rlim_max = old.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	for (int i = 0; i < 10; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		store_put(f.store, STORE_DOCUMENT, key, (struct str){body, sizeof(body)}, 1);
+		store_commit(f.store);
+	}
+	assert_false(store_is_open(f.store));
+	assert_false(has(&f, "a", NULL));
+	assert_int_equal(store_tick(f.store), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	again(&f);
+	assert_true(has(&f, "a", "one"));
 	end(&f);
 }
 
@@ -462,10 +532,11 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_put),	 cmocka_unit_test(test_pause),	 cmocka_unit_test(test_room),
-		cmocka_unit_test(test_two),	 cmocka_unit_test(test_broken),	 cmocka_unit_test(test_names),
-		cmocka_unit_test(test_document), cmocka_unit_test(test_listing), cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_offline),	 cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_put),	 cmocka_unit_test(test_pause),	      cmocka_unit_test(test_room),
+		cmocka_unit_test(test_two),	 cmocka_unit_test(test_broken),	      cmocka_unit_test(test_names),
+		cmocka_unit_test(test_document), cmocka_unit_test(test_listing),      cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_offline),	 cmocka_unit_test(test_changed_byte), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
