@@ -196,11 +196,14 @@ static int gather(struct change *c, struct wish *w, struct item *issue, size_t *
 		at = c->n;
 		for (size_t i = 0; i < w->n; i++) {
 			cleanup_free char *body = str_dup(buf_str(&w->body[i]));
-			struct change_step *step = body ? change_add(c, "PUT", "", body, NULL, NULL, &issue, 1) : NULL;
+			const char *expect = i + 1 == w->n ? control_text(&w->expect) : NULL;
+			struct change_step *step =
+				body ? change_add(c, "PUT", "", body, expect, NULL, &issue, 1) : NULL;
 
 			if (!step)
 				return -ENOMEM;
 			step->follows = i > 0;
+			step->delta = true;
 		}
 	} else {
 		for (size_t i = 0; i < w->n; i++) {

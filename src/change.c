@@ -9,6 +9,7 @@
 #include "sentryfs/change.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "sentryfs/json.h"
@@ -162,8 +163,8 @@ static int apply_comments(struct change *c, struct change_step *step, struct str
 		r = item_apply(step->issues[1], body, now_ms(c), &wall);
 	if (r || issue->comments == UINT64_MAX || !step->comments)
 		return r;
-	snprintf(delta, sizeof(delta), "{\"numComments\":%llu}",
-		 (unsigned long long)(issue->comments + (uint64_t)(int64_t)step->comments));
+	snprintf(delta, sizeof(delta), "{\"numComments\":%" PRIu64 "}",
+		 issue->comments + (uint64_t)(int64_t)step->comments);
 	return item_apply(issue, str_of(delta), now_ms(c), &wall);
 }
 
@@ -208,6 +209,13 @@ static int first_only(void *arg, const cJSON *tree, struct str bytes)
 	return 1;
 }
 
+static bool covers(const struct change_step *step, struct str body)
+{
+	struct str expect = str_of(step->expect);
+
+	return step->delta ? json_covers_delta(body, expect) : json_covers(body, expect);
+}
+
 /* A good answer came, to the request itself or to the look whether it was done. */
 static int take(struct change *c, struct change_step *step, struct str body)
 {
@@ -221,8 +229,7 @@ static int take(struct change *c, struct change_step *step, struct str body)
 	if (needs_body && cJSON_IsArray(tree) && json_each(body, first_only, &body) != 1)
 		return -EOPNOTSUPP;
 	/* that a comment was made is enough: the server may trim it */
-	shown = !step->expect || (step->effect == EFFECT_COMMENT && !c->checking) ||
-		json_covers(body, str_of(step->expect));
+	shown = !step->expect || (step->effect == EFFECT_COMMENT && !c->checking) || covers(step, body);
 	if (shown || step->effect == EFFECT_ROW)
 		r = apply(c, step, body);
 	return r ? r : shown ? 0 : -EOPNOTSUPP;
@@ -326,7 +333,7 @@ static void on_answer(void *arg, struct api_answer *answer)
 	step->lacks_scope = answer->lacks_scope;
 	step->error = answer->error;
 	set_words(step, answer->words ? answer->words : "", "");
-	if (!step->error && step->effect == EFFECT_ROW && !answer->body->len) {
+	if (!step->error && step->effect == EFFECT_ROW && !answer->body->len && !step->check) {
 		/* 204: of the ids of a bulk request none was there */
 		step->error = -ENOENT;
 		set_words(step, "the server found no such issue", "");
@@ -334,6 +341,11 @@ static void on_answer(void *arg, struct api_answer *answer)
 		step->error = take(c, step, buf_str(answer->body));
 		if (step->error == -EOPNOTSUPP)
 			set_words(step, "the server took the request, but its answer does not show the value", "");
+		if (step->error == -EBADMSG) {
+			set_words(step, "the answer is not what was expected", "");
+			if (check(c, step))
+				return;
+		}
 	} else if (answer->uncertain) {
 		if (check(c, step))
 			return;

@@ -346,7 +346,7 @@ static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
 {
 	const struct handle *h = (const struct handle *)(uintptr_t)fi->fh;
 	cleanup_free char *out = malloc(size);
-	struct dir_entry e;
+	struct dir_entry e = {0};
 	size_t used = 0;
 
 	(void)ino;

@@ -350,6 +350,8 @@ bool json_covers(struct str value, struct str expect)
 
 	skip_space(&value);
 	skip_space(&expect);
+	if (str_eqz(expect, "[]"))
+		return value.n && !str_eqz(value, "null");
 	if (value.n && *value.s == '[' && expect.n && *expect.s != '[') {
 		bool any = false;
 
@@ -369,6 +371,23 @@ bool json_covers(struct str value, struct str expect)
 		if (!json_covers(same_member(value, name, &have) ? have : STR("null"), wanted))
 			return false;
 	return true;
+}
+
+bool json_covers_delta(struct str delta, struct str expect)
+{
+	struct str name, wanted, have;
+	bool any = false;
+
+	if (!enter(&expect, '{') || !delta.n)
+		return false;
+	while (take_member(&expect, &name, &wanted)) {
+		if (!same_member(delta, name, &have))
+			continue;
+		if (!json_covers(have, wanted))
+			return false;
+		any = true;
+	}
+	return any;
 }
 
 void json_quote(struct buf *b, struct str text)

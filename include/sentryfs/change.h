@@ -23,6 +23,7 @@ struct change_step {
 	const char *method;
 	char *path, *body; /* owned; body may be NULL */
 	char *expect;	   /* owned; JSON that the answer must cover, NULL: success is enough */
+	bool delta;	   /* the answer has only what was changed */
 	char *check;	   /* owned; what GET tells whether it was done, NULL: nothing does */
 	enum change_effect effect;
 	int comments;

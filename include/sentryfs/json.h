@@ -47,8 +47,11 @@ int json_merge(struct buf *b, struct str object, struct str delta);
 
 /* Does `value` show what `expect` says? Of an object each member of `expect`, of a list
  * any entry; numbers and strings by their text (ids are sent as both); null also where
- * nothing is. Both valid JSON. */
+ * nothing is; of [] anything but null. Both valid JSON. */
 bool json_covers(struct str value, struct str expect);
+/* The same of an object that has only what was changed: those members of `expect` that it
+ * has, and at least one. */
+bool json_covers_delta(struct str delta, struct str expect);
 
 /* Adds `text`, which must be UTF-8, as a JSON string with its quotes. */
 void json_quote(struct buf *b, struct str text);

@@ -305,6 +305,33 @@ static void test_nothing_behind(void **state)
 	munmap(end - page, 2 * page);
 }
 
+static void test_covers(void **state)
+{
+	static const struct {
+		const char *value, *expect;
+		bool covers, delta;
+	} cases[] = {
+		{"{\"a\":1,\"b\":\"x\"}", "{\"a\":\"1\"}", true, true},
+		{"{\"a\":1}", "{\"a\":2}", false, false},
+		{"{\"a\":1}", "{\"a\":1,\"b\":2}", false, true},
+		{"{\"a\":1,\"b\":3}", "{\"a\":1,\"b\":2}", false, false},
+		{"{}", "{\"a\":null}", true, false},
+		{"{}", "{\"a\":1}", false, false},
+		{"{\"a\":{\"b\":\"x\",\"c\":null}}", "{\"a\":{\"b\":[]}}", true, true},
+		{"{\"a\":{\"b\":\"x\",\"c\":null}}", "{\"a\":{\"c\":[]}}", false, false},
+		{"{\"a\":{}}", "{\"a\":{\"c\":[]}}", false, false},
+		{"{\"a\":[]}", "{\"a\":[]}", true, true},
+		{"", "{\"a\":1}", false, false},
+		{"7", "{\"a\":1}", false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(json_covers(str_of(cases[i].value), str_of(cases[i].expect)), cases[i].covers);
+		assert_int_equal(json_covers_delta(str_of(cases[i].value), str_of(cases[i].expect)), cases[i].delta);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_small_buffer), cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_nothing_behind),
 		cmocka_unit_test(test_numbers),	     cmocka_unit_test(test_inexact_numbers),
+		cmocka_unit_test(test_covers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
