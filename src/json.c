@@ -312,7 +312,7 @@ static bool same_member(struct str text, struct str token, struct str *ret)
 	buf_init(&key, BUF_MAX_DEFAULT);
 	add_decoded(&key, token);
 	buf_addc(&key, '\0');
-	return !key.error && !json_member(text, key.data, ret);
+	return !key.error && strlen(key.data) + 1 == key.len && !json_member(text, key.data, ret);
 }
 
 int json_merge(struct buf *b, struct str object, struct str delta)

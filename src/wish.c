@@ -274,7 +274,8 @@ static bool is_object(const cJSON *j)
 
 static bool is_count(const cJSON *j)
 {
-	return cJSON_IsNumber(j) && j->valuedouble >= 1 && j->valuedouble <= NUMBER_MAX;
+	return cJSON_IsNumber(j) && j->valuedouble >= 1 && j->valuedouble <= NUMBER_MAX &&
+	       j->valuedouble == (unsigned)j->valuedouble;
 }
 
 static bool is_window(const cJSON *j)
@@ -340,7 +341,8 @@ static void add_detail(struct buf *b, const struct detail *d, bool shown, const 
 		buf_puts(b, "true");
 }
 
-/* Those members of `tree` that may be written, `shown`: that the answer shows. */
+/* Those members of `tree` that may be written, `shown`: that the answer shows. *of: whose
+ * they are, OF_SERVER before and where there is none. */
 static int filter(struct wish *w, const cJSON *tree, bool shown, struct buf *out, enum detail_of *of)
 {
 	const cJSON *j;
@@ -356,6 +358,8 @@ static int filter(struct wish *w, const cJSON *tree, bool shown, struct buf *out
 		if (!d->is(j))
 			return refuse(w, "a member's value is not accepted: windows are at most 10080 minutes, counts "
 					 "and durations whole numbers, inNextRelease true, inRelease a version");
+		if (*of != OF_SERVER && *of != d->of)
+			return refuse(w, "an issue is either resolved or ignored");
 		add_detail(out, d, shown, j);
 		*of = d->of;
 	}
@@ -382,7 +386,7 @@ int wish_details(struct op *op, const struct node *n, const struct item *issue, 
 		return w->words ? -EINVAL : wanted.error;
 	json_member(blob_str(issue->json), "statusDetails", &bytes);
 	if (!json_parse(bytes, &now)) {
-		enum detail_of unused;
+		enum detail_of unused = OF_SERVER;
 
 		filter(&(struct wish){0}, now, false, &present, &unused);
 	}
@@ -399,7 +403,8 @@ int wish_details(struct op *op, const struct node *n, const struct item *issue, 
 	buf_printf(b, "{\"status\":\"%s\",", of == OF_RESOLVED ? "resolved" : "ignored");
 	if (of == OF_IGNORED)
 		buf_printf(b, "\"substatus\":\"archived_until_%s\",",
-			   cJSON_HasObjectItem(tree, "untilEscalating") ? "escalating" : "condition_met");
+			   cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "untilEscalating")) ? "escalating"
+												   : "condition_met");
 	buf_puts(b, "\"statusDetails\":");
 	buf_add_str(b, buf_str(&wanted));
 	buf_addc(b, '}');

@@ -76,7 +76,7 @@ def new_server(kind):
         "counted": counted_server,
         "real": lambda: Server("--projects", 2),
         "lagging": lambda: Server("--projects", 1, "--delete-lag-ms", 600_000),
-        "slow": lambda: Server("--projects", 1, "--delay-ms", 250, rules=[ACCEPTED]),
+        "slow": lambda: Server("--projects", 1, "--delay-ms", 200, rules=[ACCEPTED]),
         "faulty": faulty_server,
     }[kind]()
 

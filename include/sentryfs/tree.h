@@ -49,6 +49,8 @@ struct node *node_get(struct tree *t, struct node *parent, const struct kind *ki
 		      struct item *item);
 struct node *node_ref(struct node *n);
 void node_unref(struct node *n, uint64_t count); /* accepts NULL */
+/* From now on the name is another node's to have; this one lives for those who hold it. */
+void node_unname(struct node *n);
 uint64_t node_ino(const struct node *parent, const char *name);
 /* The nearest node upwards (itself included) of a kind with an item of `class`. */
 const struct node *node_nearest(const struct node *n); /* upwards (itself included), with any item; or NULL */
