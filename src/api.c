@@ -386,6 +386,8 @@ void api_cancel(struct api_call *c)
 
 void api_hurry(struct api_call *c)
 {
+	if (c->ahead && !c->transfer)
+		c->due = 0; /* what is kept for others is for it now */
 	c->ahead = false;
 }
 

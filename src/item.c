@@ -302,11 +302,8 @@ static int parse(const struct item_class *class, const cJSON *entry, struct item
 
 	/* Room made at once, so that slices of it stay where they are. */
 	buf_init(scratch, SCRATCH);
-	for (size_t n = 0; n < SCRATCH; n++)
-		buf_addc(scratch, '\0');
-	if (scratch->error)
+	if (!buf_reserve(scratch, SCRATCH))
 		return scratch->error;
-	scratch->len = 0;
 	*f = (struct item_fields){0};
 	r = cJSON_IsObject(entry) ? class->parse(entry, f, scratch) : -EBADMSG;
 	return r ? r : scratch->error ? -EBADMSG : 0;

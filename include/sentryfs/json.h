@@ -15,13 +15,15 @@
  */
 
 /* Parses the whole of `text` (white space around it is allowed). The caller
- * frees *ret with cJSON_Delete (cleanup_json). 0, -EBADMSG (not JSON, cut off,
+ * frees *ret with json_free (cleanup_json), never cJSON_Delete: trees live in an
+ * arena that is emptied when the last of them goes. 0, -EBADMSG (not JSON, cut off,
  * nested deeper than cJSON's limit, or followed by anything). */
 int json_parse(struct str text, cJSON **ret);
 
+void json_free(cJSON *j); /* accepts NULL */
 static inline void json_deletep(cJSON **j)
 {
-	cJSON_Delete(*j);
+	json_free(*j);
 }
 #define cleanup_json __attribute__((cleanup(json_deletep)))
 

@@ -32,6 +32,8 @@ struct node {
 	unsigned opens;
 	unsigned bodies;	   /* of a directory of events: how many of them were opened */
 	uint64_t size_stamp, size; /* the size of what had that stamp */
+	uint64_t told_size;	   /* what the kernel was told, and believes until `told_until` (ms) */
+	int64_t told_until;
 };
 
 struct tree {

@@ -246,7 +246,7 @@ static void test_depth(void **state)
 	assert_null(j);
 	assert_int_equal(json_parse((struct str){text + 1, 2000}, &j), 0);
 	assert_non_null(j);
-	cJSON_Delete(j);
+	json_free(j);
 	j = NULL;
 	assert_int_equal(json_parse(STR("\xef\xbb\xbf{}"), &j), -EBADMSG);
 	assert_int_equal(json_parse(STR(" \n"), &j), -EBADMSG);
@@ -263,7 +263,7 @@ static void reads_within(struct str text)
 
 	buf_init(&b, 65536);
 	if (!json_parse(text, &j))
-		cJSON_Delete(j);
+		json_free(j);
 	json_each(text, count, &n);
 	json_indent(&b, text);
 	json_compact(&b, text);
