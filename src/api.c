@@ -30,6 +30,7 @@ struct api_call {
 	char *body;	/* or NULL */
 	void *transfer; /* NULL while it waits */
 	bool ahead;
+	bool once; /* its time is for all its tries and what they wait for */
 	enum api_class class;
 	unsigned tries, within_ms;
 	int64_t deadline, due; /* ms */
@@ -307,8 +308,7 @@ static void start(struct api_call *c)
 		.url = c->url,
 		.authorization = a->authorization,
 		.body = c->body,
-		/* what changes something has its time once, whatever was waited for */
-		.timeout_ms = c->class >= API_PUT ? (unsigned)(c->deadline - now) : c->within_ms,
+		.timeout_ms = c->once ? (unsigned)(c->deadline - now) : c->within_ms,
 	};
 
 	wait = governor_wait(governor_of(c), a->clock, c->ahead);
@@ -356,6 +356,7 @@ struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_
 	c->method = literal(rq->method);
 	c->class = classify(rq->method, rq->path);
 	c->ahead = rq->ahead;
+	c->once = c->class >= API_PUT || rq->within_ms;
 	c->within_ms = rq->within_ms ? rq->within_ms : a->timeout_s * 1000;
 	c->deadline = a->clock->now_ms(a->clock) + c->within_ms;
 	c->path = strdup(rq->path);

@@ -90,6 +90,20 @@ void attr_fill(struct op *op, struct node *n, struct stat *st)
 	st->st_blocks = (st->st_size + 511) / 512;
 }
 
+double attr_timeout(const struct op *op, struct node *n, const struct stat *st)
+{
+	double timeout = n->kind->fresh_s == FRESH_FOREVER ? STATIC_TIMEOUT : ATTR_NAMED_TIMEOUT;
+
+	if (!S_ISREG(n->kind->mode))
+		return kind_is_dir(n->kind) ? ATTR_NAMED_TIMEOUT : 0;
+	if (n->scratch || n->kind->from == FROM_NOTHING || !n->size_stamp ||
+	    st->st_size != (off_t)n->size)
+		return 0;
+	n->told_size = n->size;
+	n->told_until = op->start + (int64_t)(timeout * 1000) + 1;
+	return timeout;
+}
+
 void attr_entry(struct op *op, struct node *n, struct op_entry *e)
 {
 	*e = (struct op_entry){.node = n};
@@ -99,5 +113,5 @@ void attr_entry(struct op *op, struct node *n, struct op_entry *e)
 		e->entry_timeout = STATIC_TIMEOUT;
 	else
 		e->entry_timeout = n->scratch || S_ISLNK(n->kind->mode) ? 0 : ATTR_NAMED_TIMEOUT;
-	e->attr_timeout = S_ISREG(n->kind->mode) ? 0 : ATTR_NAMED_TIMEOUT;
+	e->attr_timeout = S_ISREG(n->kind->mode) ? attr_timeout(op, n, &e->attr) : ATTR_NAMED_TIMEOUT;
 }

@@ -22,8 +22,7 @@ void buf_done(struct buf *b)
 	*b = (struct buf){.max = b->max};
 }
 
-/* Room for `more` bytes; false sets the error. */
-static bool reserve(struct buf *b, size_t more)
+bool buf_reserve(struct buf *b, size_t more)
 {
 	size_t cap = b->cap ? b->cap : FIRST_CAP;
 	char *data;
@@ -50,7 +49,7 @@ static bool reserve(struct buf *b, size_t more)
 
 void buf_add(struct buf *b, const void *data, size_t len)
 {
-	if (!len || !reserve(b, len))
+	if (!len || !buf_reserve(b, len))
 		return;
 	memcpy(b->data + b->len, data, len);
 	b->len += len;
@@ -63,7 +62,9 @@ void buf_add_str(struct buf *b, struct str s)
 
 void buf_addc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	if ((b->error || b->len == b->cap || b->len == b->max) && !buf_reserve(b, 1))
+		return;
+	b->data[b->len++] = c;
 }
 
 void buf_puts(struct buf *b, const char *s)

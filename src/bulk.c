@@ -105,6 +105,8 @@ int command_merge(struct op *op, struct node *n, struct str value)
 	if (all.n < 2)
 		return control_refuse(op, n, value, -EINVAL, "name another issue of the project");
 	r = control_change_of(op, n, value);
+	for (size_t i = 0; i < all.n && !r; i++)
+		r = control_outdate_issue(op, n, all.all[i]);
 	if (!r)
 		r = add_bulk(op, n, "{\"merge\":1}", all.all, all.n, &step);
 	if (!r)
@@ -114,33 +116,26 @@ int command_merge(struct op *op, struct node *n, struct str value)
 
 /* ---- bulk files ---- */
 
-static void add_words(struct buf *b, const char *words)
+/* Writes what became of each line; the error is that of the first that failed. */
+static int report_lines(struct change *c)
 {
-	if (words)
-		text_clean(b, str_of(words), false);
-}
-
-/* Writes what became of each line; the change's error is that of the first that failed. */
-int bulk_report(struct op *op, struct change *c)
-{
+	struct api *a = c->in->cache->api;
 	cleanup_buf struct buf b = {0};
 	int first = 0;
 
 	buf_init(&b, BUF_MAX_DEFAULT);
 	for (size_t l = 0; l < c->lines_n; l++) {
-		struct change_line *line = &c->lines[l];
-		const char *words = line->words;
+		const struct change_line *line = &c->lines[l];
+		const struct change_step *step = line->step == SIZE_MAX ? NULL : &c->steps[line->step];
+		int error = step ? step->error : line->error;
+		const char *words = step ? step->words : line->words;
 
-		if (line->step != SIZE_MAX) {
-			line->error = c->steps[line->step].error;
-			words = c->steps[line->step].words;
-		}
 		text_clean(&b, str_of(line->name), false);
-		if (line->error) {
-			buf_printf(&b, "\t%s ", strerrorname_np(-line->error));
-			add_words(&b, words ? words : strerrordesc_np(-line->error));
+		if (error) {
+			buf_printf(&b, "\t%s ", strerrorname_np(-error));
+			text_clean(&b, str_of(words ? words : strerrordesc_np(-error)), false);
 			buf_addc(&b, '\n');
-			first = first ? first : line->error;
+			first = first ? first : error;
 		} else {
 			buf_puts(&b, "\tok\n");
 		}
@@ -148,7 +143,7 @@ int bulk_report(struct op *op, struct change *c)
 	free(c->about->last_error);
 	c->about->last_error = b.error ? NULL : str_dup(buf_str(&b));
 	if (first)
-		journal_add(&op->mount->api.errors, op->mount->clock, "%s: %s", c->what, strerrordesc_np(-first));
+		journal_add(&a->errors, a->clock, "%s: %s", c->what, strerrordesc_np(-first));
 	return first;
 }
 
@@ -173,22 +168,26 @@ static bool same_body(const struct change_step *step, const struct buf *body)
 	return step->body && str_eqz(buf_str(body), step->body);
 }
 
-/* Steps whose bodies are the wish's and which have room for one more. */
+/* Are the steps from `s` on, and no more, what the wish asks for? */
+static bool is_wish(const struct change *c, size_t s, const struct wish *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (s + i >= c->n || !same_body(&c->steps[s + i], &w->body[i]) || c->steps[s + i].follows != (i > 0))
+			return false;
+	return w->n && (s + w->n == c->n || !c->steps[s + w->n].follows);
+}
+
+/* Steps that are the wish's and have room for one more. */
 static size_t find_steps(const struct change *c, const struct wish *w)
 {
-	for (size_t s = 0; s + w->n <= c->n; s++) {
-		bool same = c->steps[s].n < CONTROL_BULK_MAX && !c->steps[s].follows;
-
-		for (size_t i = 0; i < w->n && same; i++)
-			same = same_body(&c->steps[s + i], &w->body[i]) && c->steps[s + i].follows == (i > 0);
-		if (same && (s + w->n == c->n || !c->steps[s + w->n].follows))
+	for (size_t s = 0; s < c->n; s++)
+		if (c->steps[s].n < CONTROL_BULK_MAX && is_wish(c, s, w))
 			return s;
-	}
 	return SIZE_MAX;
 }
 
 /* Gathers the issue's wish with those of other lines. The paths are made at the end. */
-static int gather(struct change *c, struct wish *w, struct item *issue, size_t *last)
+static int gather(struct change *c, struct wish *w, struct item *issue, size_t *first)
 {
 	size_t at = find_steps(c, w);
 
@@ -196,11 +195,14 @@ static int gather(struct change *c, struct wish *w, struct item *issue, size_t *
 		at = c->n;
 		for (size_t i = 0; i < w->n; i++) {
 			cleanup_free char *body = str_dup(buf_str(&w->body[i]));
-			struct change_step *step = body ? change_add(c, "PUT", "", body, NULL, NULL, &issue, 1) : NULL;
+			const char *expect = i + 1 == w->n ? control_text(&w->expect) : NULL;
+			struct change_step *step =
+				body ? change_add(c, "PUT", "", body, expect, NULL, &issue, 1) : NULL;
 
 			if (!step)
 				return -ENOMEM;
 			step->follows = i > 0;
+			step->delta = true;
 		}
 	} else {
 		for (size_t i = 0; i < w->n; i++) {
@@ -213,17 +215,38 @@ static int gather(struct change *c, struct wish *w, struct item *issue, size_t *
 			issues[step->n++] = item_ref(issue);
 		}
 	}
-	*last = at + w->n - 1;
+	*first = at;
 	return 0;
 }
 
-static int bulk_line(struct op *op, struct node *n, const struct control *field, struct str text)
+/* `seen`: of the issues that have steps, by the item's key, the first one and 1. */
+static int add_to_steps(struct change *c, struct map *seen, struct wish *w, struct item *issue, size_t *last)
 {
+	size_t before = (size_t)(uintptr_t)map_get(seen, str_of(issue->key)), first = before - 1;
+	int r = 0;
+
+	if (before && !is_wish(c, first, w)) {
+		w->words = "a line before this one has another value for the issue";
+		return -EINVAL;
+	}
+	if (!w->n)
+		return 0;
+	if (!before)
+		r = gather(c, w, issue, &first);
+	if (!r && !before)
+		r = map_put(seen, str_of(issue->key), (void *)(uintptr_t)(first + 1));
+	*last = first + w->n - 1;
+	return r;
+}
+
+static int bulk_line(struct op *op, struct node *n, struct map *seen, struct str text)
+{
+	const struct control *field = kind_named(KIND_ISSUE, n->name)->control;
 	struct str rest = text, name = str_word(&rest), value = str_trim(rest);
 	cleanup_wish struct wish w = {0};
 	struct item *issue;
 	size_t step = SIZE_MAX;
-	int r = find_issue(op, n, name, &issue);
+	int r = value.n ? find_issue(op, n, name, &issue) : -EINVAL;
 
 	if (r)
 		return r == -EINPROGRESS ? r
@@ -234,28 +257,18 @@ static int bulk_line(struct op *op, struct node *n, const struct control *field,
 		r = -EXDEV;
 	if (!r)
 		r = field->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
-	if (!r && w.n)
-		r = gather(op->change, &w, issue, &step);
+	if (!r)
+		r = add_to_steps(op->change, seen, &w, issue, &step);
 	item_unref(issue);
 	return r == -EINPROGRESS || r == -ENOMEM ? r : add_line(op->change, name, step, r, w.words);
 }
 
-int command_bulk(struct op *op, struct node *n, struct str value)
+/* The paths of the steps, now that their issues are known. */
+static int set_paths(struct op *op, const struct node *n)
 {
-	const struct control *field = kind_named(KIND_ISSUE, n->name)->control;
 	const char *organization = node_above(n, &item_organization)->item->name;
-	struct str rest = value;
-	unsigned lines = 0;
-	int r = control_change_of(op, n, value);
+	int r = 0;
 
-	while (rest.n && !r) {
-		struct str line = str_trim(str_cut(&rest, '\n'));
-
-		if (++lines > LINES_MAX)
-			return control_refuse(op, n, value, -EFBIG, "at most 10000 lines are taken at once");
-		if (line.n)
-			r = bulk_line(op, n, field, line);
-	}
 	for (size_t s = 0; s < op->change->n && !r; s++) {
 		struct change_step *step = &op->change->steps[s];
 		cleanup_buf struct buf path = {0};
@@ -266,9 +279,30 @@ int command_bulk(struct op *op, struct node *n, struct str value)
 		step->path = r ? NULL : strdup(path.data);
 		if (!r && !step->path)
 			r = -ENOMEM;
+		for (size_t i = 0; i < step->n && !r && !step->follows; i++)
+			r = control_outdate_issue(op, n, step->issues[i]);
 	}
-	if (!r && !op->change->lines_n)
-		return control_refuse(op, n, value, -EINVAL, "a line is written SHORT-ID VALUE");
-	op->change->report = NULL;
+	return r;
+}
+
+int command_bulk(struct op *op, struct node *n, struct str value)
+{
+	__attribute__((cleanup(map_done))) struct map seen = {0};
+	struct str rest = value;
+	unsigned lines = 0;
+	int r = control_change_of(op, n, value);
+
+	while (rest.n && !r) {
+		struct str line = str_trim(str_cut(&rest, '\n'));
+
+		if (++lines > LINES_MAX)
+			return control_refuse(op, n, value, -EFBIG, "at most 10000 lines are taken at once");
+		if (line.n)
+			r = bulk_line(op, n, &seen, line);
+	}
+	if (!r)
+		r = set_paths(op, n);
+	if (!r)
+		op->change->report = report_lines;
 	return r;
 }

@@ -9,12 +9,14 @@
 #include "sentryfs/change.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "sentryfs/json.h"
 
 #define CHECK_MS 5000u	      /* for the GET that looks whether it was done, at most */
 #define CHECK_RESERVE_MS 2000 /* of a change that must end soon, for that GET */
+#define LEAST_MS 500	      /* with less a request would only be cut */
 
 void changes_init(struct changes *all, struct cache *cache)
 {
@@ -81,8 +83,9 @@ void change_unref(struct change *c)
 		free(c->lines[l].name);
 		free(c->lines[l].words);
 	}
-	for (size_t k = 0; k < sizeof(c->outdates) / sizeof(*c->outdates); k++)
+	for (size_t k = 0; k < c->outdates_n; k++)
 		free(c->outdates[k]);
+	free(c->outdates);
 	free(c->lines);
 	free(c->steps);
 	free(c->what);
@@ -114,6 +117,20 @@ struct change_step *change_add(struct change *c, const char *method, const char 
 	for (; step->n < n; step->n++)
 		step->issues[step->n] = item_ref(issues[step->n]);
 	return step;
+}
+
+int change_outdate(struct change *c, const char *key)
+{
+	char **outdates = reallocarray(c->outdates, c->outdates_n + 1, sizeof(*outdates));
+
+	if (!outdates)
+		return -ENOMEM;
+	c->outdates = outdates;
+	outdates[c->outdates_n] = strdup(key);
+	if (!outdates[c->outdates_n])
+		return -ENOMEM;
+	c->outdates_n++;
+	return 0;
 }
 
 const struct change_step *change_failed(const struct change *c)
@@ -160,10 +177,10 @@ static int apply_comments(struct change *c, struct change_step *step, struct str
 		r = item_set_gone(step->issues[1], ITEM_DELETED, now_ms(c));
 	else if (step->n > 1)
 		r = item_apply(step->issues[1], body, now_ms(c), &wall);
-	if (r || issue->comments == UINT64_MAX || !step->comments)
+	if (r || issue->comments == UINT64_MAX || !step->comments || (!issue->comments && step->comments < 0))
 		return r;
-	snprintf(delta, sizeof(delta), "{\"numComments\":%llu}",
-		 (unsigned long long)(issue->comments + (uint64_t)(int64_t)step->comments));
+	snprintf(delta, sizeof(delta), "{\"numComments\":%" PRIu64 "}",
+		 issue->comments + (uint64_t)(int64_t)step->comments);
 	return item_apply(issue, str_of(delta), now_ms(c), &wall);
 }
 
@@ -208,6 +225,13 @@ static int first_only(void *arg, const cJSON *tree, struct str bytes)
 	return 1;
 }
 
+static bool covers(const struct change_step *step, struct str body)
+{
+	struct str expect = str_of(step->expect);
+
+	return step->delta ? json_covers_delta(body, expect) : json_covers(body, expect);
+}
+
 /* A good answer came, to the request itself or to the look whether it was done. */
 static int take(struct change *c, struct change_step *step, struct str body)
 {
@@ -221,8 +245,7 @@ static int take(struct change *c, struct change_step *step, struct str body)
 	if (needs_body && cJSON_IsArray(tree) && json_each(body, first_only, &body) != 1)
 		return -EOPNOTSUPP;
 	/* that a comment was made is enough: the server may trim it */
-	shown = !step->expect || (step->effect == EFFECT_COMMENT && !c->checking) ||
-		json_covers(body, str_of(step->expect));
+	shown = !step->expect || (step->effect == EFFECT_COMMENT && !c->checking) || covers(step, body);
 	if (shown || step->effect == EFFECT_ROW)
 		r = apply(c, step, body);
 	return r ? r : shown ? 0 : -EOPNOTSUPP;
@@ -244,17 +267,13 @@ static void set_words(struct change_step *step, const char *first, const char *s
 
 static void end(struct change *c)
 {
-	const struct change_step *failed;
+	const struct change_step *failed = change_failed(c);
 
 	c->ended = true;
 	set_busy(c, NULL);
-	for (size_t k = 0; k < sizeof(c->outdates) / sizeof(*c->outdates); k++)
-		if (c->outdates[k])
-			cache_outdate(c->in->cache, c->outdates[k]);
-	if (c->report)
-		c->report(c);
-	failed = change_failed(c);
-	c->error = failed ? failed->error : 0;
+	for (size_t k = 0; k < c->outdates_n; k++)
+		cache_outdate(c->in->cache, c->outdates[k]);
+	c->error = c->report ? c->report(c) : failed ? failed->error : 0;
 	list_remove(&c->link);
 	while (!list_empty(&c->waiters)) {
 		struct waiter *w = list_first(&c->waiters, struct waiter, link);
@@ -271,6 +290,8 @@ static unsigned time_for(const struct change *c, unsigned at_most, int64_t reser
 
 	return left < 1 ? 1 : left < at_most ? (unsigned)left : at_most;
 }
+
+#define NOT_KNOWN "it is not known whether this was done: look before you try again"
 
 /* The look whether an uncertain request was done has been answered. */
 static void on_checked(void *arg, struct api_answer *answer)
@@ -292,8 +313,8 @@ static void on_checked(void *arg, struct api_answer *answer)
 	c->checking = false;
 	if (!r)
 		step->error = 0;
-	else if (answer->error && !(step->effect == EFFECT_DELETED && r == -ENOENT))
-		set_words(step, words, "it is not known whether this was done: look before you try again");
+	else if (answer->error || (r != -EOPNOTSUPP && r != -EEXIST))
+		set_words(step, words, NOT_KNOWN);
 	else {
 		set_words(step, words, "asked again, the server shows that it was not done");
 		/* half an answer to a request that had no effect is a broken connection, not bad JSON */
@@ -326,7 +347,8 @@ static void on_answer(void *arg, struct api_answer *answer)
 	step->lacks_scope = answer->lacks_scope;
 	step->error = answer->error;
 	set_words(step, answer->words ? answer->words : "", "");
-	if (!step->error && step->effect == EFFECT_ROW && !answer->body->len) {
+	if (!step->error && !answer->body->len && !step->check &&
+	    (step->effect == EFFECT_ROW || step->effect == EFFECT_MERGED)) {
 		/* 204: of the ids of a bulk request none was there */
 		step->error = -ENOENT;
 		set_words(step, "the server found no such issue", "");
@@ -334,40 +356,50 @@ static void on_answer(void *arg, struct api_answer *answer)
 		step->error = take(c, step, buf_str(answer->body));
 		if (step->error == -EOPNOTSUPP)
 			set_words(step, "the server took the request, but its answer does not show the value", "");
+		if (step->error == -EBADMSG) {
+			set_words(step, "the answer is not what was expected", "");
+			if (check(c, step))
+				return;
+		}
 	} else if (answer->uncertain) {
 		if (check(c, step))
 			return;
-		set_words(step, step->words ? step->words : "",
-			  "it is not known whether this was done: look before you try again");
+		set_words(step, step->words ? step->words : "", NOT_KNOWN);
 	}
 	c->at++;
 	next(c);
 }
 
+static bool send_step(struct change *c, struct change_step *step)
+{
+	int64_t reserve = step->check ? CHECK_RESERVE_MS : 0;
+	struct api_request rq = {.method = step->method,
+				 .path = step->path,
+				 .body = step->body,
+				 .within_ms = time_for(c, c->within_ms, reserve)};
+
+	if (c->until && c->until - now_ms(c) - reserve < LEAST_MS) {
+		step->error = -ETIMEDOUT;
+		set_words(step, "too little time was left to send it", "");
+		return false;
+	}
+	c->call = api_send(c->in->cache->api, &rq, on_answer, c);
+	step->sent = c->call;
+	step->error = step->sent ? 0 : -ENOMEM;
+	return step->sent;
+}
+
 static void next(struct change *c)
 {
-	struct change_step *step;
-	struct api_request rq;
+	for (; c->at < c->n; c->at++) {
+		struct change_step *step = &c->steps[c->at];
 
-	while (c->at && c->at < c->n && c->steps[c->at].follows && c->steps[c->at - 1].error) {
-		c->steps[c->at].error = c->steps[c->at - 1].error;
-		c->at++;
+		if (c->at && step->follows && step[-1].error)
+			step->error = step[-1].error;
+		else if (send_step(c, step))
+			return;
 	}
-	if (c->at == c->n) {
-		end(c);
-		return;
-	}
-	step = &c->steps[c->at];
-	rq = (struct api_request){.method = step->method,
-				  .path = step->path,
-				  .body = step->body,
-				  .within_ms = time_for(c, c->within_ms, step->check ? CHECK_RESERVE_MS : 0)};
-	c->call = api_send(c->in->cache->api, &rq, on_answer, c);
-	if (!c->call) {
-		step->error = -ENOMEM;
-		c->at = c->n;
-		end(c);
-	}
+	end(c);
 }
 
 int change_start(struct change *c)

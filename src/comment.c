@@ -28,7 +28,7 @@ static int change_comment(struct op *op, struct node *n, const char *method, str
 	if (!r)
 		r = control_change_of(op, n, text);
 	if (!r)
-		r = control_outdate(op, n, LIST, 2);
+		r = control_outdate(op, n, LIST, STR(""));
 	if (r)
 		return r;
 	buf_init(&body, BUF_MAX_DEFAULT);
@@ -55,8 +55,7 @@ static int change_comment(struct op *op, struct node *n, const char *method, str
 
 int command_comment_new(struct op *op, struct node *n, struct str value)
 {
-	return value.n ? change_comment(op, n, "POST", NULL, value, 1)
-		       : control_refuse(op, n, value, -EINVAL, "there is no text in it");
+	return change_comment(op, n, "POST", NULL, value, 1);
 }
 
 /* Is it known that somebody else wrote it? */
@@ -85,15 +84,14 @@ int command_comment(struct op *op, struct node *n, struct str value)
 {
 	struct str data, bytes;
 	cleanup_buf struct buf now = {0};
+	int r = control_wait_for_issue(op, control_subject(n));
 
-	if (!value.n)
-		return control_refuse(op, n, value, -EINVAL,
-				      "there is no text in it; to remove a comment write its number "
-				      "into comments/remove");
+	if (r)
+		return r;
 	buf_init(&now, BUF_MAX_DEFAULT);
 	if (!json_member(blob_str(n->item->json), "data", &data) && !json_member(data, "text", &bytes))
 		json_plain(&now, bytes);
-	if (str_eq(str_trim(buf_str(&now)), value))
+	if (control_is_fresh(op, n->item) && str_eq(str_trim(buf_str(&now)), value))
 		return 0;
 	return change_own(op, n, n->item, "PUT", value, 0);
 }

@@ -17,6 +17,8 @@
 #include "sentryfs/report.h"
 #include "sentryfs/source.h"
 
+#define SUGGEST_MS 5000 /* for the members, to name the nearest */
+
 /* ---- what is told ---- */
 
 /* Whose last-error tells of a write to `n`: the issue, or for a bulk file the project. */
@@ -66,7 +68,7 @@ static void mend_comment(struct change_step *step)
 		step->error = -EACCES; /* another's is 404 (group_notes_details.py) */
 }
 
-static void report_change(struct change *c)
+static int report_change(struct change *c)
 {
 	const struct change_step *failed;
 
@@ -76,13 +78,13 @@ static void report_change(struct change *c)
 	failed = change_failed(c);
 	if (!failed) {
 		report_success(c->about);
-		return;
+		return 0;
 	}
 	cleanup_buf struct buf words = {0};
 	struct report r = {
 		.what = c->what,
 		.error = failed->error,
-		.sent = true,
+		.sent = failed->sent,
 		.accepted = failed->error == -EINVAL ? c->accepted : NULL,
 	};
 
@@ -95,6 +97,7 @@ static void report_change(struct change *c)
 	buf_addc(&words, '\0');
 	r.words = words.error ? "" : words.data;
 	report_failure(c->in->cache->api, c->about, &r);
+	return failed->error;
 }
 
 /* ---- making a change ---- */
@@ -109,22 +112,26 @@ int control_path(struct op *op, const struct node *n, const char *template, stru
 	return r ? r : b->error;
 }
 
-int control_outdate(struct op *op, const struct node *n, const char *template, size_t slot)
+int control_outdate(struct op *op, const struct node *n, const char *template, struct str own)
 {
 	cleanup_buf struct buf key = {0};
-	int r = control_path(op, n, template, STR(""), &key);
+	int r = control_path(op, n, template, own, &key);
 
-	if (r)
-		return r;
-	op->change->outdates[slot] = strdup(key.data);
-	return op->change->outdates[slot] ? 0 : -ENOMEM;
+	return r ? r : change_outdate(op->change, key.data);
+}
+
+int control_outdate_issue(struct op *op, const struct node *n, const struct item *issue)
+{
+	static const char path[] = "organizations/{o}/issues/{n}/";
+	int r = control_outdate(op, n, path, str_of(issue->name));
+
+	return r ? r : control_outdate(op, n, path, str_of(issue->id));
 }
 
 int control_new_change(struct op *op, const struct node *n, char *what)
 {
 	const struct mount *m = op->mount;
 	struct item *about = control_subject(n);
-	int r = 0;
 
 	op->change = what ? change_new(&op->mount->changes) : NULL;
 	if (!op->change) {
@@ -136,12 +143,7 @@ int control_new_change(struct op *op, const struct node *n, char *what)
 	op->change->what = what;
 	op->change->about = about ? item_ref(about) : NULL;
 	op->change->report = report_change;
-	if (node_above(n, &item_issue)) {
-		r = control_outdate(op, n, "organizations/{o}/issues/{s}/", 0);
-		if (!r)
-			r = control_outdate(op, n, CONTROL_ISSUE, 1);
-	}
-	return r;
+	return about && about->class == &item_issue ? control_outdate_issue(op, n, about) : 0;
 }
 
 int control_change_of(struct op *op, const struct node *n, struct str value)
@@ -274,13 +276,13 @@ static int finish(struct op *op, struct node *n, struct str value)
 	const struct change *c = op->change;
 	const struct change_step *failed = change_failed(c);
 
-	if (c->lines_n)
-		return bulk_report(op, op->change);
 	if (failed && failed->status == 403 && (failed->lacks_scope || !op->mount->access.known))
 		access_refused(&op->mount->access, strcmp(failed->method, "DELETE") ? NEED_WRITE : NEED_DELETE);
 	if (failed && failed->status == 400 && n->kind->control && n->kind->control->wish == wish_assignee &&
-	    suggest(op, n, value) == -EINPROGRESS)
+	    suggest(op, n, value) == -EINPROGRESS) {
+		op_wait_little(op, SUGGEST_MS, c->error);
 		return -EINPROGRESS;
+	}
 	return c->error;
 }
 
@@ -289,12 +291,8 @@ int control_change(struct op *op, struct node *n, struct str value)
 	struct change *c = op->change;
 	int r;
 
-	if (!c->ended && list_empty(&c->link)) {
-		if (!c->n)
-			c->ended = true;
-		else if ((r = change_start(c)))
-			return r;
-	}
+	if (!c->ended && list_empty(&c->link) && (r = change_start(c)))
+		return r;
 	return c->ended ? finish(op, n, value) : op_wait(op, c);
 }
 
@@ -308,7 +306,11 @@ int control_run(struct op *op, struct node *n, struct str value)
 			return control_refuse(op, n, STR("(not text)"), -EINVAL,
 					      "only UTF-8 text without NULs is taken");
 		if (!trimmed.n && n->kind->control->wish != wish_assignee && n->kind->control != &control_refresh)
-			return control_refuse(op, n, trimmed, -EINVAL, "an empty value changes nothing");
+			return control_refuse(op, n, trimmed, -EINVAL,
+					      n->kind->control == &control_comment
+						      ? "there is no text in it; to remove a comment write its number "
+							"into comments/remove"
+						      : "an empty value changes nothing");
 		r = n->kind->control->command(op, n, trimmed);
 		if (r) {
 			change_unref(steal(&op->change));

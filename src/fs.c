@@ -346,7 +346,7 @@ static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
 {
 	const struct handle *h = (const struct handle *)(uintptr_t)fi->fh;
 	cleanup_free char *out = malloc(size);
-	struct dir_entry e;
+	struct dir_entry e = {0};
 	size_t used = 0;
 
 	(void)ino;
@@ -365,6 +365,40 @@ static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
 	fuse_reply_buf(req, out, used);
 }
 
+/* Entries with what a LOOKUP of each would answer, one request for many. All of it is
+ * in memory. */
+static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	const struct handle *h = handle_of(fi);
+	struct op *op = new_op(req, NULL, ino, NULL);
+	cleanup_free char *out = op ? malloc(size) : NULL;
+	struct dir_entry e;
+	size_t used = 0;
+
+	if (!op)
+		return;
+	for (size_t at = (size_t)off; out && verb_dir_entry(mount_of(req), h, &at, &e);) {
+		struct fuse_entry_param p = {.attr = {.st_ino = e.ino, .st_mode = e.mode}};
+		struct op_entry child = {0};
+		size_t n;
+
+		if (verb_dir_child(op, h, &e, &child))
+			fill_entry(&child, &p);
+		n = fuse_add_direntry_plus(req, out + used, size - used, e.name, &p, (off_t)at);
+		if (n > size - used) {
+			node_unref(child.node, 1);
+			break;
+		}
+		used += n;
+	}
+	fuse_req_interrupt_func(req, NULL, NULL);
+	op_free(op);
+	if (out)
+		fuse_reply_buf(req, out, used);
+	else
+		fuse_reply_err(req, ENOMEM);
+}
+
 static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct statvfs st = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255};
@@ -376,7 +410,9 @@ static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
 static void fs_init(void *userdata, struct fuse_conn_info *conn)
 {
 	(void)userdata;
-	conn->want &= ~(unsigned)(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+	/* always: the kernel's own choice ("auto") looks up each name behind the first buffer */
+	conn->want |= conn->capable & FUSE_CAP_READDIRPLUS;
+	conn->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
 }
 
 static const struct fuse_lowlevel_ops ops = {
@@ -388,6 +424,7 @@ static const struct fuse_lowlevel_ops ops = {
 	.readlink = fs_readlink,
 	.opendir = fs_opendir,
 	.readdir = fs_readdir,
+	.readdirplus = fs_readdirplus,
 	.releasedir = fs_release,
 	.open = fs_open,
 	.create = fs_create,

@@ -12,6 +12,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 
 #include "sentryfs/list.h"
 #include "sentryfs/log.h"
@@ -292,6 +293,14 @@ int http_poll(struct http *h, struct pollfd *extra, unsigned n, int timeout_ms)
 	struct curl_waitfd fds[4];
 	int running;
 
+	if (list_empty(&h->transfers)) {
+		/* libcurl has nothing to do, and four system calls to find that out */
+		int r = poll(extra, n, timeout_ms);
+
+		for (unsigned i = 0; r < 0 && i < n; i++)
+			extra[i].revents = 0;
+		return r < 0 && errno != EINTR ? -errno : 0;
+	}
 	for (unsigned i = 0; i < n && i < 4; i++)
 		fds[i] = (struct curl_waitfd){.fd = extra[i].fd, .events = CURL_WAIT_POLLIN};
 	if (curl_multi_perform(h->multi, &running))

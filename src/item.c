@@ -157,10 +157,50 @@ static char *make_key(const char *scope, struct str id)
 
 void item_store_done(struct item_store *s)
 {
-	for (size_t n = 0; n < s->gone_n; n++)
-		item_unref(s->gone[n]);
-	free(s->gone);
+	for (size_t n = 0; n < s->kept_n; n++)
+		item_unref(s->kept[n]);
+	free(s->kept);
 	map_done(&s->by_key);
+}
+
+/* Forgets what is there still and was written before that. */
+static void drop_kept(struct item_store *s, int64_t before)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < s->kept_n; k++) {
+		struct item *i = s->kept[k];
+
+		if (i->gone || i->written >= before) {
+			s->kept[n++] = i;
+		} else {
+			i->kept = false;
+			item_unref(i);
+		}
+	}
+	s->kept_n = n;
+}
+
+static int keep(struct item *i, int64_t now)
+{
+	struct item_store *s = i->store;
+
+	if (i->kept)
+		return 0;
+	if (s->kept_n == s->kept_cap)
+		drop_kept(s, now - ITEM_KEEP_MS);
+	if (s->kept_n == s->kept_cap) {
+		size_t cap = s->kept_cap ? s->kept_cap * 2 : 16;
+		struct item **more = reallocarray(s->kept, cap, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		s->kept = more;
+		s->kept_cap = cap;
+	}
+	s->kept[s->kept_n++] = item_ref(i);
+	i->kept = true;
+	return 0;
 }
 
 void item_store_release(struct item_store *s)
@@ -170,6 +210,7 @@ void item_store_release(struct item_store *s)
 
 	while ((i = map_next(&s->by_key, &pos)))
 		i->written = -1;
+	drop_kept(s, 0);
 }
 
 struct item *item_find(const struct item_store *s, const char *scope, struct str id)
@@ -261,11 +302,8 @@ static int parse(const struct item_class *class, const cJSON *entry, struct item
 
 	/* Room made at once, so that slices of it stay where they are. */
 	buf_init(scratch, SCRATCH);
-	for (size_t n = 0; n < SCRATCH; n++)
-		buf_addc(scratch, '\0');
-	if (scratch->error)
+	if (!buf_reserve(scratch, SCRATCH))
 		return scratch->error;
-	scratch->len = 0;
 	*f = (struct item_fields){0};
 	r = cJSON_IsObject(entry) ? class->parse(entry, f, scratch) : -EBADMSG;
 	return r ? r : scratch->error ? -EBADMSG : 0;
@@ -304,6 +342,7 @@ int item_apply(struct item *i, struct str delta, int64_t now, const struct times
 	cleanup_buf struct buf merged = {0}, scratch = {0};
 	cleanup_json cJSON *tree = NULL;
 	struct item_fields f;
+	struct str id;
 	int r;
 
 	buf_init(&merged, BUF_MAX_DEFAULT);
@@ -315,31 +354,21 @@ int item_apply(struct item *i, struct str delta, int64_t now, const struct times
 	if (!r && !str_eqz(f.id, i->id))
 		r = -EBADMSG;
 	if (!r)
-		r = set_json(i, &f, buf_str(&merged), now, wall);
-	if (!r)
-		i->written = now;
-	return r;
+		r = set_json(i, &f, buf_str(&merged), json_member(delta, "id", &id) ? i->fetched : now, wall);
+	if (r)
+		return r;
+	i->written = now;
+	keep(i, now); /* without memory it is known for as long as others know of it */
+	return 0;
 }
 
 int item_set_gone(struct item *i, enum item_gone how, int64_t now)
 {
-	struct item_store *s = i->store;
+	int r = keep(i, now);
 
+	if (r)
+		return r;
 	i->written = now;
-	if (i->gone) {
-		i->gone = how;
-		return 0;
-	}
-	if (s->gone_n == s->gone_cap) {
-		size_t cap = s->gone_cap ? s->gone_cap * 2 : 16;
-		struct item **more = reallocarray(s->gone, cap, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		s->gone = more;
-		s->gone_cap = cap;
-	}
-	s->gone[s->gone_n++] = item_ref(i);
 	i->gone = how;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "sentryfs/json.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 static bool is_space(char c)
 {
@@ -21,6 +22,76 @@ static void skip_space(struct str *s)
 	}
 }
 
+/* ---- where trees live ---- */
+
+/* A tree is looked at once and goes: so its nodes are cut from chunks, and all of
+ * them go at once. There is one thread. */
+#define CHUNK_FIRST ((size_t)64 << 10)
+
+struct chunk {
+	struct chunk *next;
+	size_t used, cap;
+	_Alignas(max_align_t) char data[];
+};
+
+static struct {
+	struct chunk *chunks; /* the newest, and largest, first */
+	size_t trees;
+} arena;
+
+static void *arena_alloc(size_t n)
+{
+	struct chunk *c = arena.chunks;
+	void *p;
+
+	n = (n + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+	if (!c || n > c->cap - c->used) {
+		size_t cap = c ? c->cap * 2 : CHUNK_FIRST;
+
+		while (cap < n)
+			cap *= 2;
+		c = malloc(sizeof(*c) + cap);
+		if (!c)
+			return NULL;
+		*c = (struct chunk){.next = arena.chunks, .cap = cap};
+		arena.chunks = c;
+	}
+	p = c->data + c->used;
+	c->used += n;
+	return p;
+}
+
+static void arena_keep(void *p)
+{
+	(void)p;
+}
+
+/* Keeps one chunk of the ordinary size for the next tree. */
+static void arena_reset(void)
+{
+	struct chunk *c = arena.chunks;
+
+	while (c && c->next) {
+		arena.chunks = c->next;
+		free(c);
+		c = arena.chunks;
+	}
+	if (c)
+		c->used = 0;
+}
+
+static void tree_gone(void)
+{
+	if (!--arena.trees)
+		arena_reset();
+}
+
+void json_free(cJSON *j)
+{
+	if (j)
+		tree_gone();
+}
+
 /* ---- cJSON ---- */
 
 /* Parses one value at the start of *s and moves *s behind it. */
@@ -33,9 +104,13 @@ static int parse_one(struct str *s, cJSON **ret)
 	/* cJSON 1.7.15 passes over a byte order mark, and so would take one within an array */
 	if (!s->n || *s->s == '\xef')
 		return -EBADMSG;
+	/* only while parsing: what cJSON prints or builds elsewhere lives on the heap */
+	cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = arena_alloc, .free_fn = arena_keep});
 	j = cJSON_ParseWithLengthOpts(s->s, s->n, &end, 0);
+	cJSON_InitHooks(NULL);
+	arena.trees++;
 	if (!j || end < s->s || end > s->s + s->n) {
-		cJSON_Delete(j);
+		tree_gone();
 		return -EBADMSG;
 	}
 	s->n -= (size_t)(end - s->s);
@@ -312,7 +387,7 @@ static bool same_member(struct str text, struct str token, struct str *ret)
 	buf_init(&key, BUF_MAX_DEFAULT);
 	add_decoded(&key, token);
 	buf_addc(&key, '\0');
-	return !key.error && !json_member(text, key.data, ret);
+	return !key.error && strlen(key.data) + 1 == key.len && !json_member(text, key.data, ret);
 }
 
 int json_merge(struct buf *b, struct str object, struct str delta)
@@ -350,6 +425,8 @@ bool json_covers(struct str value, struct str expect)
 
 	skip_space(&value);
 	skip_space(&expect);
+	if (str_eqz(expect, "[]"))
+		return value.n && !str_eqz(value, "null");
 	if (value.n && *value.s == '[' && expect.n && *expect.s != '[') {
 		bool any = false;
 
@@ -369,6 +446,23 @@ bool json_covers(struct str value, struct str expect)
 		if (!json_covers(same_member(value, name, &have) ? have : STR("null"), wanted))
 			return false;
 	return true;
+}
+
+bool json_covers_delta(struct str delta, struct str expect)
+{
+	struct str name, wanted, have;
+	bool any = false;
+
+	if (!enter(&expect, '{') || !delta.n)
+		return false;
+	while (take_member(&expect, &name, &wanted)) {
+		if (!same_member(delta, name, &have))
+			continue;
+		if (!json_covers(have, wanted))
+			return false;
+		any = true;
+	}
+	return any;
 }
 
 void json_quote(struct buf *b, struct str text)

@@ -79,7 +79,7 @@ void op_free(struct op *op)
 	guard_waited(&op->mount->guard, op->node, op->start, now_ms(op->mount));
 	node_unref(op->node, 1);
 	node_unref(op->to, 1);
-	node_unref(op->onto, 1);
+	node_unref(op->target, 1);
 	blob_unref(op->data);
 	change_unref(op->change);
 	free(op);
@@ -123,6 +123,14 @@ void op_lock(struct op *op)
 		op->deadline = op->start + OP_LOCKED_WAIT_MS;
 }
 
+void op_wait_little(struct op *op, unsigned ms, int error)
+{
+	if (op->late)
+		return;
+	op->late = error;
+	op->deadline = op->locked ? op->start + OP_LOCKED_WAIT_MS : now_ms(op->mount) + ms;
+}
+
 int op_wait(struct op *op, struct change *c)
 {
 	change_wait(c, &op->waiter);
@@ -144,7 +152,7 @@ static int look(struct op *op, int64_t now)
 	if (op->interrupted && process_wants_to_stop(op->tid))
 		return -EINTR;
 	if (now >= op->deadline)
-		return -ETIMEDOUT;
+		return op->late ? op->late : -ETIMEDOUT;
 	return 0;
 }
 

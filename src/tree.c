@@ -30,10 +30,15 @@ uint64_t node_ino(const struct node *parent, const char *name)
 	return h < 2 ? h + 2 : h;
 }
 
-static void node_free(struct node *n)
+void node_unname(struct node *n)
 {
 	if (map_get(&n->tree->by_key, str_of(n->key)) == n)
 		map_remove(&n->tree->by_key, str_of(n->key));
+}
+
+static void node_free(struct node *n)
+{
+	node_unname(n);
 	list_remove(&n->link);
 	item_unref(n->item);
 	blob_unref(n->content);

@@ -24,7 +24,7 @@ int verb_getattr(struct op *op)
 	struct stat st;
 
 	attr_fill(op, op->node, &st);
-	op->reply->attr(op, &st, kind_is_dir(op->node->kind) ? ATTR_NAMED_TIMEOUT : 0);
+	op->reply->attr(op, &st, attr_timeout(op, op->node, &st));
 	return 0;
 }
 
@@ -260,6 +260,8 @@ static bool set_entry(struct dir_entry *e, const char *name, const char *suffix,
 	snprintf(e->name, sizeof(e->name), "%s%s", name, suffix ? suffix : "");
 	e->ino = ino;
 	e->mode = mode & S_IFMT;
+	e->kind = NULL;
+	e->item = NULL;
 	return true;
 }
 
@@ -274,20 +276,41 @@ bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, s
 		return set_entry(e, i ? ".." : ".", NULL, i ? up->ino : dir->ino, S_IFDIR);
 	i -= 2;
 	for (size_t n = 0; (k = kind_static(dir, dir == m->root, n)); n++)
-		if (!i--)
-			return set_entry(e, k->name, NULL, node_ino(dir, k->name), k->mode);
+		if (!i--) {
+			set_entry(e, k->name, NULL, node_ino(dir, k->name), k->mode);
+			e->kind = k;
+			return true;
+		}
 	for (; i < listed; i++, (*at)++) {
-		const struct item *item = h->listing->items[i];
+		struct item *item = h->listing->items[i];
 
 		if (has_left(m, h->listing, item))
 			continue;
 		k = kind_of(dir->kind->child);
 		set_entry(e, item->name, k->suffix, 0, k->mode);
 		e->ino = node_ino(dir, e->name);
+		e->kind = k;
+		e->item = item;
 		return true;
 	}
 	s = dir->kind->scratch ? scratch_at(&m->scratches, dir, i - listed) : NULL;
 	return s && set_entry(e, s->name, NULL, node_ino(dir, s->name), S_IFREG);
+}
+
+bool verb_dir_child(struct op *op, const struct handle *h, const struct dir_entry *e, struct op_entry *child)
+{
+	struct mount *m = op->mount;
+	struct node *n;
+
+	/* A comment is removed by a write of ours, of which the kernel knows nothing; an issue that moved to
+	 * another project is a symlink here: see reply_item(). */
+	if (!e->kind || e->kind->id == KIND_COMMENT ||
+	    (e->kind->id == KIND_ISSUE && strcmp(e->item->home, h->node->parent->item->name)))
+		return false;
+	n = node_get(&m->tree, h->node, e->kind, e->name, e->item);
+	if (n)
+		attr_entry(op, n, child);
+	return n;
 }
 
 /* ---- files ---- */
@@ -316,6 +339,8 @@ int verb_open(struct op *op)
 	}
 	/* What another handle reads through the page cache must not be mixed with this. */
 	direct = n->opens && n->content_stamp != stamp;
+	/* Reads through the page cache end at the size that the kernel believes. */
+	direct |= op->start < n->told_until && n->told_size != content->len;
 	keep = !direct && n->cached_stamp == stamp;
 	h->content = content;
 	if (!direct)

@@ -118,7 +118,14 @@ static int ignore(struct wish *w, const struct item *issue, bool fresh, const ch
 {
 	struct buf *b, *expect = set_expect(w);
 
-	buf_printf(expect, "{\"status\":\"ignored\",\"substatus\":\"%s\"}", substatus);
+	buf_printf(expect, "{\"status\":\"ignored\",\"substatus\":\"%s\"", substatus);
+	/* a count is shown as what is left of it, a duration as its end */
+	if (details.n)
+		buf_printf(expect, ",\"statusDetails\":{\"%s\":[]}",
+			   str_has(details, "ignoreUserCount") ? "ignoreUserCount"
+			   : str_has(details, "ignoreCount")   ? "ignoreCount"
+							       : "ignoreUntil");
+	buf_addc(expect, '}');
 	if (fresh && !details.n && shows(issue, buf_str(expect)))
 		return 0;
 	if (shows(issue, STR("{\"status\":\"ignored\"}")))
@@ -166,10 +173,11 @@ static void in_commit(struct buf *details, struct str repository, struct str com
 	buf_puts(details, "}}");
 }
 
-static int resolved_in(struct wish *w, struct str where)
+static int resolved_in(struct wish *w, const struct item *issue, bool fresh, struct str where)
 {
 	cleanup_buf struct buf details = {0};
-	struct buf *b = add_body(w);
+	const char *shown = NULL; /* what the answer says; NULL: what was sent */
+	struct buf *b;
 
 	buf_init(&details, 4096);
 	if (str_starts(where, "@commit:")) {
@@ -179,6 +187,7 @@ static int resolved_in(struct wish *w, struct str where)
 		if (!repository.n || !commit.n)
 			return refuse(w, "a commit is written @commit:REPOSITORY@SHA");
 		in_commit(&details, repository, commit);
+		shown = "{\"inCommit\":[]}";
 	} else if (str_eqz(where, "@next")) {
 		buf_puts(&details, "{\"inNextRelease\":true}");
 	} else {
@@ -188,11 +197,19 @@ static int resolved_in(struct wish *w, struct str where)
 		buf_puts(&details, "{\"inRelease\":");
 		json_quote(&details, str_eqz(where, "@latest") ? STR("latest") : where);
 		buf_addc(&details, '}');
+		if (*where.s == '@')
+			shown = "{\"inRelease\":[]}";
 	}
+	b = set_expect(w);
+	buf_puts(b, "{\"status\":\"resolved\",\"statusDetails\":");
+	buf_add_str(b, shown ? str_of(shown) : buf_str(&details));
+	buf_addc(b, '}');
+	if (fresh && !shown && !details.error && shows(issue, buf_str(b)))
+		return done(w);
+	b = add_body(w);
 	buf_puts(b, "{\"status\":\"resolved\",\"statusDetails\":");
 	buf_add_str(b, buf_str(&details));
 	buf_addc(b, '}');
-	buf_puts(set_expect(w), "{\"status\":\"resolved\"}");
 	return details.error ? details.error : done(w);
 }
 
@@ -209,13 +226,13 @@ int wish_status(struct op *op, const struct node *n, const struct item *issue, b
 	if (str_eqz(word, "resolved") && rest.n) {
 		if (!str_eqz(str_word(&rest), "in"))
 			return refuse(w, "after `resolved` comes in VERSION");
-		return resolved_in(w, str_trim(rest));
+		return resolved_in(w, issue, fresh, str_trim(rest));
 	}
 	if (rest.n)
 		return refuse(w, "that is not a status");
 	if (str_eqz(word, "resolvedInNextRelease")) {
-		buf_puts(set_expect(w), "{\"status\":\"resolved\"}");
-		if (fresh && shows(issue, STR("{\"status\":\"resolved\",\"statusDetails\":{\"inNextRelease\":true}}")))
+		buf_puts(set_expect(w), "{\"status\":\"resolved\",\"statusDetails\":{\"inNextRelease\":true}}");
+		if (fresh && shows(issue, buf_str(&w->expect)))
 			return 0;
 	} else if (str_eqz(word, "resolved") || str_eqz(word, "unresolved")) {
 		buf_printf(set_expect(w), "{\"status\":\"%.*s\"}", (int)word.n, word.s);
@@ -236,7 +253,8 @@ struct detail {
 	const char *name;
 	enum detail_of of;
 	bool (*is)(const cJSON *j);
-	bool shown; /* the answer has it as it was sent */
+	const char *shown; /* the member of the answer that has it, NULL: none */
+	bool as_sent;	   /* with the value that was sent */
 };
 
 static bool is_true(const cJSON *j)
@@ -256,7 +274,8 @@ static bool is_object(const cJSON *j)
 
 static bool is_count(const cJSON *j)
 {
-	return cJSON_IsNumber(j) && j->valuedouble >= 1 && j->valuedouble <= NUMBER_MAX;
+	return cJSON_IsNumber(j) && j->valuedouble >= 1 && j->valuedouble <= NUMBER_MAX &&
+	       j->valuedouble == (unsigned)j->valuedouble;
 }
 
 static bool is_window(const cJSON *j)
@@ -265,22 +284,22 @@ static bool is_window(const cJSON *j)
 }
 
 static const struct detail details[] = {
-	{"inNextRelease", OF_RESOLVED, is_true, true},
-	{"inUpcomingRelease", OF_RESOLVED, is_true, false},
-	{"inRelease", OF_RESOLVED, is_text, false},
-	{"inCommit", OF_RESOLVED, is_object, false},
-	{"ignoreDuration", OF_IGNORED, is_count, false},
-	{"ignoreCount", OF_IGNORED, is_count, true},
-	{"ignoreWindow", OF_IGNORED, is_window, true},
-	{"ignoreUserCount", OF_IGNORED, is_count, true},
-	{"ignoreUserWindow", OF_IGNORED, is_window, true},
-	{"untilEscalating", OF_IGNORED, is_true, false},
+	{"inNextRelease", OF_RESOLVED, is_true, "inNextRelease", true},
+	{"inUpcomingRelease", OF_RESOLVED, is_true, NULL, false},
+	{"inRelease", OF_RESOLVED, is_text, "inRelease", false}, /* `latest` becomes a version */
+	{"inCommit", OF_RESOLVED, is_object, "inCommit", false},
+	{"ignoreDuration", OF_IGNORED, is_count, "ignoreUntil", false},
+	{"ignoreCount", OF_IGNORED, is_count, "ignoreCount", true},
+	{"ignoreWindow", OF_IGNORED, is_window, "ignoreWindow", true},
+	{"ignoreUserCount", OF_IGNORED, is_count, "ignoreUserCount", true},
+	{"ignoreUserWindow", OF_IGNORED, is_window, "ignoreUserWindow", true},
+	{"untilEscalating", OF_IGNORED, is_true, NULL, false},
 	/* what only the server sets: dropped, so that what was read can be written */
-	{"actor", OF_SERVER, NULL, false},
-	{"ignoreUntil", OF_SERVER, NULL, false},
-	{"autoResolved", OF_SERVER, NULL, false},
-	{"pendingEvents", OF_SERVER, NULL, false},
-	{"info", OF_SERVER, NULL, false},
+	{"actor", .of = OF_SERVER},
+	{"ignoreUntil", .of = OF_SERVER},
+	{"autoResolved", .of = OF_SERVER},
+	{"pendingEvents", .of = OF_SERVER},
+	{"info", .of = OF_SERVER},
 };
 
 static const struct detail *find_detail(const char *name)
@@ -306,10 +325,13 @@ static void add_commit(struct buf *b, const cJSON *j)
 	buf_addc(b, '}');
 }
 
-static void add_detail(struct buf *b, const struct detail *d, const cJSON *j)
+/* As it is written; or `shown`: as the answer must have it. */
+static void add_detail(struct buf *b, const struct detail *d, bool shown, const cJSON *j)
 {
-	buf_printf(b, "%s\"%s\":", b->len > 1 ? "," : "", d->name);
-	if (d->is == is_object)
+	buf_printf(b, "%s\"%s\":", b->len > 1 ? "," : "", shown ? d->shown : d->name);
+	if (shown && !d->as_sent)
+		buf_puts(b, "[]");
+	else if (d->is == is_object)
 		add_commit(b, j);
 	else if (cJSON_IsString(j))
 		json_quote(b, str_of(j->valuestring));
@@ -319,7 +341,8 @@ static void add_detail(struct buf *b, const struct detail *d, const cJSON *j)
 		buf_puts(b, "true");
 }
 
-/* Those members of `tree` that may be written, `shown`: that the answer shows. */
+/* Those members of `tree` that may be written, `shown`: that the answer shows. *of: whose
+ * they are, OF_SERVER before and where there is none. */
 static int filter(struct wish *w, const cJSON *tree, bool shown, struct buf *out, enum detail_of *of)
 {
 	const cJSON *j;
@@ -335,7 +358,9 @@ static int filter(struct wish *w, const cJSON *tree, bool shown, struct buf *out
 		if (!d->is(j))
 			return refuse(w, "a member's value is not accepted: windows are at most 10080 minutes, counts "
 					 "and durations whole numbers, inNextRelease true, inRelease a version");
-		add_detail(out, d, j);
+		if (*of != OF_SERVER && *of != d->of)
+			return refuse(w, "an issue is either resolved or ignored");
+		add_detail(out, d, shown, j);
 		*of = d->of;
 	}
 	buf_addc(out, '}');
@@ -361,7 +386,7 @@ int wish_details(struct op *op, const struct node *n, const struct item *issue, 
 		return w->words ? -EINVAL : wanted.error;
 	json_member(blob_str(issue->json), "statusDetails", &bytes);
 	if (!json_parse(bytes, &now)) {
-		enum detail_of unused;
+		enum detail_of unused = OF_SERVER;
 
 		filter(&(struct wish){0}, now, false, &present, &unused);
 	}
@@ -378,7 +403,8 @@ int wish_details(struct op *op, const struct node *n, const struct item *issue, 
 	buf_printf(b, "{\"status\":\"%s\",", of == OF_RESOLVED ? "resolved" : "ignored");
 	if (of == OF_IGNORED)
 		buf_printf(b, "\"substatus\":\"archived_until_%s\",",
-			   cJSON_HasObjectItem(tree, "untilEscalating") ? "escalating" : "condition_met");
+			   cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "untilEscalating")) ? "escalating"
+												   : "condition_met");
 	buf_puts(b, "\"statusDetails\":");
 	buf_add_str(b, buf_str(&wanted));
 	buf_addc(b, '}');

@@ -84,12 +84,17 @@ static const char *nearest_control(const struct node *dir, const char *name)
 
 struct node *verb_scratch_node(struct mount *m, struct scratch *s)
 {
-	struct node *n = node_get(&m->tree, s->dir, kind_of(KIND_SCRATCH), s->name, NULL);
+	const struct kind *k = kind_of(KIND_SCRATCH);
+	struct node *n = node_get(&m->tree, s->dir, k, s->name, NULL);
 
-	if (n && n->scratch != s) {
-		scratch_unref(n->scratch);
-		n->scratch = scratch_ref(s);
+	/* of an earlier file of that name, which somebody may still have open */
+	if (n && n->scratch && n->scratch != s) {
+		node_unname(n);
+		node_unref(n, 1);
+		n = node_get(&m->tree, s->dir, k, s->name, NULL);
 	}
+	if (n && !n->scratch)
+		n->scratch = scratch_ref(s);
 	return n;
 }
 
@@ -137,6 +142,7 @@ int verb_open_write(struct op *op)
 		return -ENOMEM;
 	}
 	h->content = content;
+	h->append = op->flags & O_APPEND;
 	buf_init(&h->text, TEXT_MAX);
 	op->reply->opened(op, h, false, true);
 	return 0;
@@ -163,7 +169,7 @@ int verb_create(struct op *op)
 			      next);
 	}
 	if (!access_may(&m->access, m->options, op->node->kind->needs))
-		return -EACCES;
+		return refuse(op, op->node, -EACCES, "create", op->name, "the token lacks the scope event:write", NULL);
 	r = scratch_new(&m->scratches, op->node, op->name, op->mode, &s);
 	if (r)
 		return r;
@@ -182,44 +188,38 @@ int verb_create(struct op *op)
 
 /* ---- write ---- */
 
-/* A piece of a text: it continues what came before, or begins anew at the start. Once one
- * was refused the rest is too, so that no part of the text is sent. */
-static int gather(struct handle *h, struct str piece, size_t offset)
+/* A piece of a text: it continues what came before, or begins anew at the start. */
+static int add_piece(struct handle *h, struct str piece, size_t offset)
 {
-	if (offset && h->refused)
-		return h->refused;
-	h->refused = 0;
-	if (!h->dirty || offset == h->base) {
+	if (!h->dirty || (!h->append && offset == h->base)) {
 		h->text.len = 0;
 		h->base = offset;
 		/* who appends to what is there means all of it */
-		if (offset && h->node->kind->id == KIND_COMMENT) {
-			if (offset != h->content->len)
+		if ((offset || h->append) && h->node->kind->id == KIND_COMMENT) {
+			if (offset != h->content->len && !h->append)
 				return -EINVAL;
 			buf_add_str(&h->text, blob_str(h->content));
 			h->base = 0;
 		}
-	} else if (offset != h->base + h->text.len) {
+	} else if (!h->append && offset != h->base + h->text.len) {
 		return -EINVAL;
 	}
 	buf_add_str(&h->text, piece);
-	h->dirty = !h->text.error;
+	h->dirty = true;
 	return h->text.error;
 }
 
-static int take_piece(struct op *op)
+/* After a piece that was refused nothing of the text is sent, until one begins anew. */
+static int gather(struct handle *h, struct str piece, size_t offset)
 {
-	struct handle *h = op->handle;
-	int r = gather(h, blob_str(op->data), op->offset);
-
-	if (!r || r == h->refused)
-		return r;
-	h->refused = r;
-	h->dirty = false;
-	buf_done(&h->text);
-	buf_init(&h->text, TEXT_MAX);
-	return control_refuse(op, op->node, STR("(text)"), r,
-			      r == -EFBIG ? "a text is at most 1 MiB" : "pieces of a text come one after another");
+	if (h->refused && (offset || h->append))
+		return h->refused;
+	h->refused = add_piece(h, piece, offset);
+	if (h->refused) {
+		buf_done(&h->text);
+		h->dirty = false;
+	}
+	return h->refused;
 }
 
 int verb_write(struct op *op)
@@ -232,7 +232,11 @@ int verb_write(struct op *op)
 		r = scratch_write(n->scratch, bytes, op->offset);
 		op->mount->clock->wall(op->mount->clock, &n->scratch->mtime);
 	} else if (n->kind->control->text) {
-		r = take_piece(op);
+		r = gather(op->handle, bytes, op->offset);
+		if (r)
+			control_refuse(op, n, STR("(text)"), r,
+				       r == -EFBIG ? "a text is at most 1 MiB"
+						   : "pieces of a text come one after another");
 	} else {
 		r = control_run(op, n, bytes);
 	}
@@ -244,39 +248,43 @@ int verb_write(struct op *op)
 int verb_flush(struct op *op)
 {
 	struct handle *h = op->handle;
-	int r = h->refused;
+	int r = 0;
 
-	if (!r && !op->data && h->dirty) {
+	if (!op->data && h->refused)
+		return h->refused;
+	if (!op->data && h->dirty) {
 		/* whatever becomes of it, it is sent once */
 		h->dirty = false;
 		r = buf_to_blob(&h->text, &op->data);
-		buf_init(&h->text, TEXT_MAX);
+		if (!r && op->node->kind->id == KIND_COMMENT) {
+			/* the next piece through this handle continues it */
+			blob_unref(h->content);
+			h->content = blob_ref(op->data);
+		}
 	}
 	if (!r && op->data)
 		r = control_run(op, op->node, blob_str(op->data));
-	if (r)
-		return r;
-	if (op->data && op->node->kind->id == KIND_COMMENT) {
-		/* the next piece through this handle continues it */
-		blob_unref(h->content);
-		h->content = blob_ref(op->data);
-	}
-	op->reply->error(op, 0);
-	return 0;
+	if (!r)
+		op->reply->error(op, 0);
+	return r;
 }
 
 /* ---- setattr, access ---- */
 
 static int set_size(struct op *op)
 {
+	size_t size = (size_t)op->attr->st_size, left;
+	struct handle *h = op->handle;
 	struct node *n = op->node;
 
 	if (n->scratch)
-		return scratch_truncate(n->scratch, (size_t)op->attr->st_size);
+		return scratch_truncate(n->scratch, size);
 	if (!n->kind->control)
 		return -EACCES;
-	if (op->handle && op->handle->dirty && (size_t)op->attr->st_size <= op->handle->text.len)
-		op->handle->text.len = (size_t)op->attr->st_size;
+	if (h && h->dirty) {
+		left = size > h->base ? size - h->base : 0;
+		h->text.len = left < h->text.len ? left : h->text.len;
+	}
 	return 0;
 }
 
@@ -343,43 +351,62 @@ int verb_unlink(struct op *op)
 	return 0;
 }
 
-/* The file that is renamed onto, into op->onto. Found once: its change makes the listing of
- * the comments untrue. */
-static int find_onto(struct op *op, const struct kind *k)
+/* The comment of that file name, borrowed; NULL: none. */
+static int find_comment(struct op *op, struct node *dir, struct str name, struct item **ret)
 {
+	const char *suffix = kind_of(KIND_COMMENT)->suffix;
+	size_t n = strlen(suffix);
 	cleanup_ask struct ask a = {0};
-	struct str name = str_of(op->to_name);
-	struct item *comment = NULL;
 	struct resource *res;
 	int r;
 
-	if (!k) {
-		r = ask_listing(op->mount, op->to, &a);
-		if (!r)
-			r = op_need(op, &a.want, &res);
-		if (r)
-			return r;
-		k = kind_of(KIND_COMMENT);
-		if (name.n > 3 && !strcmp(op->to_name + name.n - 3, ".md"))
-			comment = map_get(&res->listing->by_name, (struct str){name.s, name.n - 3});
-		if (!comment)
-			return -EPERM;
-	}
-	op->onto = node_get(&op->mount->tree, op->to, k, op->to_name, comment);
-	return op->onto ? 0 : -ENOMEM;
+	*ret = NULL;
+	if (name.n <= n || memcmp(name.s + name.n - n, suffix, n))
+		return 0;
+	r = ask_listing(op->mount, dir, &a);
+	if (!r)
+		r = op_need(op, &a.want, &res);
+	if (!r)
+		*ret = map_get(&res->listing->by_name, (struct str){name.s, name.n - n});
+	return r;
 }
 
-static int rename_onto(struct op *op, struct scratch *s, const struct kind *k)
+/* What a rename goes onto, into op->target. Found once: its change makes the listing of the
+ * comments untrue. */
+static int find_target(struct op *op)
 {
-	int r = op->onto ? 0 : find_onto(op, k);
+	const struct kind *k = kind_lookup(op->to, false, op->to_name);
+	struct item *comment = NULL;
+	int r = 0;
 
-	if (!r)
-		r = may_write(op, op->onto);
+	if (!k && op->to->kind->id == KIND_COMMENTS)
+		r = find_comment(op, op->to, str_of(op->to_name), &comment);
 	if (r)
 		return r;
-	return !str_trim(buf_str(&s->data)).n
-		       ? control_refuse(op, op->onto, STR(""), -EINVAL, "an empty save changes nothing")
-		       : control_run(op, op->onto, buf_str(&s->data));
+	if (comment)
+		k = kind_of(KIND_COMMENT);
+	if (!k)
+		return -EPERM;
+	op->target = node_get(&op->mount->tree, op->to, k, op->to_name, comment);
+	return op->target ? 0 : -ENOMEM;
+}
+
+/* One write of what is in the scratch file now. */
+static int rename_onto(struct op *op, const struct scratch *s)
+{
+	struct str bytes = buf_str(&s->data);
+	int r = 0;
+
+	if (!op->target)
+		r = find_target(op);
+	if (!r && !op->data) {
+		r = may_write(op, op->target);
+		if (!r && !str_trim(bytes).n)
+			r = control_refuse(op, op->target, STR(""), -EINVAL, "an empty save changes nothing");
+		if (!r && !(op->data = blob_new(bytes.s, bytes.n)))
+			r = -ENOMEM;
+	}
+	return r ? r : control_run(op, op->target, blob_str(op->data));
 }
 
 int verb_rename(struct op *op)
@@ -403,7 +430,7 @@ int verb_rename(struct op *op)
 		return -EEXIST;
 	op_lock(op);
 	if (k || (!other && !scratch_may_be(op->to, op->to_name, false))) {
-		r = k || op->to->kind->id == KIND_COMMENTS ? rename_onto(op, s, k) : -EPERM;
+		r = rename_onto(op, s);
 		if (r)
 			return r == -EPERM ? refuse(op, op->node, r, "rename to", op->to_name, "there is no such file",
 						    NULL)
@@ -459,8 +486,13 @@ static int confirm(struct op *op, const struct item *issue)
 	if (op->start - issue->fetched <= (int64_t)SOURCE_ISSUE_FRESH_S * 1000)
 		return 0;
 	r = ask_document(op->mount, op->node, "organizations/{o}/issues/{n}/", str_of(issue->id), 0, &a);
-	if (!r)
-		r = op_need(op, &a.want, &res);
+	if (r)
+		return r;
+	/* not op_need, which is content with an older copy where the server is slow or fails */
+	a.want.since = op->start;
+	r = cache_need(&op->mount->cache, &a.want, &op->waiter, &res);
+	if (!r && res->fetched < op->start)
+		r = res->error ? res->error : -EIO;
 	if (r)
 		return r;
 	if (json_member(blob_str(res->document), "id", &id))
@@ -478,8 +510,11 @@ static int delete_issue(struct op *op, struct node *issue)
 
 	process_of(op->tid, &who);
 	r = may_delete(op, issue, &who);
-	if (!r)
-		r = confirm(op, issue->item);
+	if (r)
+		return r;
+	r = confirm(op, issue->item);
+	if (r && r != -EINPROGRESS)
+		return refuse(op, issue, r, "delete", op->name, "the server does not confirm that it has it", NULL);
 	if (!r && issue->item->change)
 		return op_wait(op, issue->item->change);
 	if (r)
@@ -501,12 +536,10 @@ static int delete_issue(struct op *op, struct node *issue)
 
 int verb_rmdir(struct op *op)
 {
-	struct mount *m = op->mount;
-	struct node *issue;
 	struct item *item;
 	int r = 0;
 
-	if (m->options->read_only)
+	if (op->mount->options->read_only)
 		return -EROFS;
 	op_lock(op);
 	if (op->node->kind->id != KIND_ISSUES || kind_lookup(op->node, false, op->name))
@@ -516,19 +549,21 @@ int verb_rmdir(struct op *op)
 		r = source_issue(op, op->node, str_of(op->name), &item);
 		if (r)
 			return r;
-		issue = node_get(&m->tree, op->node, kind_of(KIND_ISSUE), op->name, item);
+		node_unref(steal(&op->target), 1);
+		/* a symlink by now, for whoever looks */
+		if (strcmp(item->name, op->name) || strcmp(item->home, op->node->parent->item->name))
+			r = -ENOTDIR;
+		else if (!(op->target = node_get(&op->mount->tree, op->node, kind_of(KIND_ISSUE), op->name, item)))
+			r = -ENOMEM;
 		item_unref(item);
-		if (!issue)
-			return -ENOMEM;
-		r = delete_issue(op, issue);
+		if (r)
+			return r;
+		r = delete_issue(op, op->target);
 		if (r)
 			change_unref(steal(&op->change));
-	} else {
-		issue = node_ref(op->node);
 	}
 	if (!r)
-		r = control_change(op, issue, STR(""));
-	node_unref(issue, 1);
+		r = control_change(op, op->target, STR(""));
 	if (!r)
 		op->reply->error(op, 0);
 	return r;

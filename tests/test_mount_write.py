@@ -228,6 +228,15 @@ def test_an_equal_value_sends_nothing(issue, sandbox):
         assert asked(sandbox) == [], name
 
 
+@pytest.mark.parametrize("value", ["resolved in web@1.2.0", "resolved in @next", "resolvedInNextRelease", "ignored forever",
+                                   "ignored", "unresolved"])
+def test_an_equal_status_with_details_sends_nothing(issue, sandbox, value):
+    assert attempt(issue / "status", value) is None
+    sandbox.forget()
+    assert attempt(issue / "status", value) is None
+    assert asked(sandbox) == []
+
+
 # ---- each write(2) is one command ----
 
 def test_two_writes_on_one_handle_are_two_commands(issue, sandbox):

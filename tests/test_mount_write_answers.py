@@ -7,8 +7,8 @@ import time
 
 import pytest
 from conftest import wait_until
-from writing import (Issue, asked, attempt, in_threads, issue, listed, put, rotated, sandbox, sent,  # noqa: F401
-                     shared, web)
+from writing import (ISSUES, Issue, asked, attempt, in_threads, issue, listed, put, rotated, sandbox,  # noqa: F401
+                     sent, shared, web)
 
 ANSWERS = [(400, "EINVAL"), (422, "EINVAL"), (401, "EACCES"), (403, "EACCES"), (404, "ENOENT"), (409, "EBUSY"),
            (410, "ENOTSUP"), (413, "EFBIG"), (429, "EAGAIN"), (500, "EIO"), (302, "EIO")]
@@ -29,8 +29,10 @@ def test_each_bad_answer_has_its_errno_and_text(mount, shared, sandbox, status, 
     puts = sent(sandbox)
     assert puts in [[put(one, status="resolved")] * n for n in ([1, 2] if status == 401 else [1])]
     text = one.error()
-    for word in ("status", "resolved", str(status), "the server's own words"):
+    for word in ("status", "resolved", str(status), "the server's own words", name.replace("ENOTSUP", "EOPNOTSUPP")):
         assert word in text, text
+    rows = [line.split()[0] for line in text.splitlines()]
+    assert rows == ["tried", "failed", "server", *(["accepted"] if name == "EINVAL" else []), "next"]
     errors = (m.where / ".sentryfs/errors").read_text()
     assert any(one.name in line and str(status) in line and "the server's own words" in line for line in
                errors.splitlines()), errors
@@ -92,6 +94,59 @@ def test_success_only_when_the_answer_shows_it(issue, sandbox):
         assert attempt(issue / name, word) == ("write", "ENOTSUP"), name
         assert name in issue.error() and issue.read(name) == before
     assert len(sent(sandbox)) == 3
+
+
+WITH_DETAILS = ["resolved in web@1.2.0", "resolved in @next", "resolved in @latest", "resolvedInNextRelease",
+                f"resolved in @commit:acme/web@{'a' * 40}", "ignored for 30m", "ignored until 100x/1h",
+                "ignored until 10u"]
+
+
+@pytest.mark.parametrize("value", WITH_DETAILS)
+def test_a_server_that_ignores_the_details(issue, sandbox, value):
+    """`ignored for 30m` without an end would be for ever, `resolved in V` an ordinary resolution."""
+    if value == "resolvedInNextRelease":
+        sandbox.faults({"method": "PUT", "path": issue.route, "json": dict(issue.json(), status="resolved")})
+    else:
+        sandbox.faults({"method": "PUT", "path": issue.route, "strip": ["statusDetails"]})
+    assert attempt(issue / "status", value) == ("write", "ENOTSUP")
+    assert len(sent(sandbox)) == 1 and "does not show" in issue.error()
+    assert issue.read("status") == value.replace("InNext", " ").split()[0] + "\n", "what it did do is seen"
+
+
+def test_a_server_that_ignores_written_status_details(issue, sandbox):
+    assert attempt(issue / "status", "resolved") is None
+    sandbox.faults({"method": "PUT", "path": issue.route, "strip": ["statusDetails"]})
+    assert attempt(issue / "statusDetails", '{"inRelease": "web@1.2.0"}') == ("close", "ENOTSUP")
+    assert "inRelease" not in issue.read("statusDetails")
+
+
+def test_a_bulk_answer_that_does_not_show_the_value(shared, web, sandbox):
+    two, bulk = shared.issues(2), web.where / ISSUES / ".bulk"
+    sandbox.faults({"method": "PUT", "path": "/organizations/acme/issues/$", "strip": ["isBookmarked"]})
+    assert attempt(bulk / "isBookmarked", "".join(f"{i.name} 1\n" for i in two)) == ("close", "ENOTSUP")
+    said = (bulk / "last-error").read_text().splitlines()
+    assert len(said) == 2 and all("\tEOPNOTSUPP " in line for line in said)
+    assert [i.read("isBookmarked") for i in two] == ["false\n"] * 2
+
+
+@pytest.mark.parametrize("fault", [{"garbage": 200}, {"body": "[]"}, {"body": '"resolved"'}, {"body": "{}"},
+                                   {"deep": 5000}, {"status": 200, "body": ""}, {"status": 204}], ids=str)
+def test_a_good_status_with_a_bad_body_is_no_success_by_itself(issue, sandbox, fault):
+    sandbox.faults({"method": "PUT", "path": issue.route, **fault})
+    assert attempt(issue / "status", "resolved") in (("write", "ENOTSUP"), ("write", "EIO"))
+    assert len(sent(sandbox)) == 1 and issue.error()
+    assert issue.read("status") == "unresolved\n" == issue.server()["status"] + "\n"
+    sandbox.faults({"method": "PUT", "path": issue.route, **fault, "keep": True})
+    if attempt(issue / "status", "resolved") is None:
+        assert asked(sandbox)[-1][0] == "GET", "only a look can tell"
+        assert issue.read("status") == "resolved\n"
+
+
+def test_a_good_answer_about_another_issue_is_no_success(shared, web, sandbox):
+    one, other = shared.issues(2)
+    sandbox.faults({"method": "PUT", "path": one.route, "json": dict(other.json(), status="resolved")})
+    assert attempt(one / "status", "resolved") is not None
+    assert (one.read("status"), other.read("status")) == ("unresolved\n", "unresolved\n")
 
 
 # ---- no answer ----

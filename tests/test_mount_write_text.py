@@ -423,6 +423,20 @@ def test_no_ids_no_request(web, sandbox, text):
         assert got
 
 
+def test_bulk_into_another_flavour(shared, web, sandbox):
+    """What is archived in another way is unresolved first, by its ids alone."""
+    plain, archived, forever = shared.issues(3)
+    assert attempt(archived / "status", "ignored") is None and attempt(forever / "status", "ignored forever") is None
+    sandbox.forget()
+    lines = "".join(f"{i.name} ignored forever\n" for i in (plain, archived, forever))
+    assert attempt(bulk_of(web) / "status", lines) is None
+    body = {"status": "ignored", "substatus": "archived_forever"}
+    assert sorted(map(repr, merged(sandbox))) == sorted(map(repr, [
+        ({plain.name}, body), ({archived.name}, {"status": "unresolved"}), ({archived.name}, body)]))
+    assert [i.server()["substatus"] for i in (plain, archived, forever)] == ["archived_forever"] * 3
+    assert [i.read("substatus") for i in (plain, archived, forever)] == ["archived_forever\n"] * 3
+
+
 def test_a_refused_bulk(shared, web, sandbox):
     two = shared.issues(2)
     bulk = bulk_of(web)

@@ -148,6 +148,11 @@ SEARCHES = [
     ("project:api", lambda i: i["project"]["slug"] == "api"),
     ("timesSeen:>10", lambda i: int(i["count"]) > 10),
     ("timesSeen:<=2", lambda i: int(i["count"]) <= 2),
+    ("times_seen:>10", lambda i: int(i["count"]) > 10),
+    ("!timesSeen:>10", lambda i: int(i["count"]) <= 10),
+    ("!is:unresolved", lambda i: i["status"] != "unresolved"),
+    ("!assigned:me is:assigned", lambda i: i["assignedTo"] and i["assignedTo"]["id"] != "1"),
+    ("!project:web", lambda i: i["project"]["slug"] != "web"),
     ("issue.priority:[high, medium]", lambda i: i["priority"] in ("high", "medium")),
     ("TypeError", lambda i: "TypeError" in i["title"]),
     ("\"Cannot read\"", lambda i: "Cannot read" in i["title"]),
@@ -184,6 +189,44 @@ def test_search_by_time_and_period(shared):
     assert shared.get(issues, start="2020-01-01T00:00:00", end="2020-01-02T00:00:00").json == []
     assert shared.get(issues, statsPeriod="soon").status == shared.get(issues, sort="odd").status == 400
     assert shared.get(issues, query="age:").status == shared.get(issues, query="is:odd").status == 400
+
+
+def test_search_by_subscription_and_first_release(server):
+    issues = server.org + "/issues/"
+    assert server.get(issues, query="subscribed:me").json == []
+    server.put(issue_path(server, "WEB-1"), {"isSubscribed": True})
+    assert ids([server.get(issues, query="subscribed:me")], "shortId") == ["WEB-1"]
+    oldest = server.get(issue_path(server, "WEB-1") + "events/oldest/").json["release"]["version"]
+    assert "WEB-1" in ids(server.walk(issues, query=f"firstRelease:{oldest}"), "shortId")
+    assert "WEB-1" not in ids(server.walk(issues, query=f"!firstRelease:{oldest}"), "shortId")
+
+
+def test_times_by_their_other_names(shared):
+    issues = shared.org + "/issues/"
+    edge = shared.get(issues, limit=20).json[10]["lastSeen"][:26]
+    for one, other in (("lastSeen", "last_seen"), ("firstSeen", "first_seen"), ("firstSeen", "age")):
+        found = ids(shared.walk(issues, query=f"{one}:<{edge}"))
+        assert found and found == ids(shared.walk(issues, query=f"{other}:<{edge}"))
+
+
+def test_sort_by_inbox_needs_for_review(shared):
+    issues = shared.org + "/issues/"
+    assert shared.get(issues, sort="inbox").status == 400
+    reviewed = shared.get(issues, sort="inbox", query="is:for_review")
+    assert reviewed.status == 200 and reviewed.json
+
+
+def test_what_is_not_published(shared):
+    path = issue_path(shared, "WEB-1")
+    for name in ("similar", "open-periods", "external-issues", "integrations", "user-reports", "user-feedback"):
+        assert shared.get(path + name + "/").json == [], name
+    single = shared.get(path).json
+    assert shared.get(path + "current-release/").json == {"currentRelease": single["lastRelease"]}
+    assert shared.get(path + "first-last-release/").json["firstRelease"] == single["firstRelease"]
+    assert shared.get(path + "pull-requests/").json == {"pullRequests": []}
+    assert shared.get(path + "related-issues/").json["data"] == []
+    assert len(shared.get(path + "stats/").json) == 24
+    assert shared.get(issue_path(shared, "WEB-ZZZZ") + "similar/").status == 404
 
 
 def test_projects_parameter(shared):

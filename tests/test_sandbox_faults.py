@@ -238,7 +238,7 @@ def test_rate_limits():
 
 
 def test_concurrency_limit():
-    with Sandbox("--rate-limits", "--delay-ms", 400) as s:
+    with Sandbox("--rate-limits", "--delay-ms", 1000) as s:
         found = []
         threads = [threading.Thread(target=lambda: found.append(s.get("/projects/acme/web/events/"))) for _ in range(3)]
         for t in threads:
@@ -255,9 +255,9 @@ def test_hundred_thousand_issues():
         asked = {"query": "", "groupStatsPeriod": "", "collapse": ["filtered", "unhandled"]}
         first = s.get(path, **asked)
         assert first.headers["X-Hits"] == "1000"
-        s.get(path, cursor=first.links["next"][0], **asked)
-        entry = s.requests()[-1]
-        assert entry["ms"] < 100        # a page costs a few ms; ten times that on a busy machine
+        for _ in range(5):
+            s.get(path, cursor=first.links["next"][0], **asked)
+        assert min(entry["ms"] for entry in s.requests()[-5:]) < 100    # a page costs a few ms
         assert s.get(issue_path(s, "WEB-31N0")).json["count"] == "5"
         assert len(s.get(issue_path(s, "WEB-31N0") + "events/").json) <= 5
 

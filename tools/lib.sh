@@ -8,17 +8,30 @@ die() {
 	exit 1
 }
 
-# install_packages PACKAGE...: those that are missing, with apt.
+# has_commands COMMAND...: true when all are there.
+has_commands() {
+	local c
+	for c in "$@"; do
+		command -v "$c" >/dev/null || return 1
+	done
+}
+
+# install_packages PACKAGE...: those that are missing, with apt. Without apt the
+# packages of build_packages are enough to go on when their commands are there.
 install_packages() {
 	local missing=() sudo=() p
+	if ! has_commands dpkg-query apt-get; then
+		has_commands gcc meson ninja pkg-config fusermount3 python3 &&
+			pkg-config --exists fuse3 libcurl libcjson && return 0
+		die "no apt on this machine, so install your distribution's equivalents of these Debian packages and" \
+			"run this again: $*"
+	fi
 	for p in "$@"; do
 		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing+=("$p")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
-	command -v apt-get >/dev/null ||
-		die "needs these Debian packages or your distribution's equivalents: ${missing[*]}"
 	if [ "$(id -u)" != 0 ]; then
-		command -v sudo >/dev/null || die "run as root: apt-get install ${missing[*]}"
+		has_commands sudo || die "no sudo here; as root, run: apt-get install ${missing[*]}"
 		sudo=(sudo)
 	fi
 	printf 'installing: %s\n' "${missing[*]}"
@@ -38,4 +51,4 @@ build() {
 }
 
 # shellcheck disable=SC2034 # used by those who read this
-build_packages=(gcc meson ninja-build pkg-config libfuse3-dev fuse3 libcurl4-openssl-dev libcjson-dev python3)
+build_packages=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev fuse3 libcurl4-openssl-dev libcjson-dev python3)

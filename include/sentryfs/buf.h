@@ -27,6 +27,8 @@ struct buf {
 
 void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b); /* frees; usable with cleanup */
+/* Makes room for `more` bytes, so that what is appended next stays where it is; false sets the error. */
+bool buf_reserve(struct buf *b, size_t more);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_add_str(struct buf *b, struct str s);
 void buf_addc(struct buf *b, char c);

@@ -23,6 +23,7 @@ struct change_step {
 	const char *method;
 	char *path, *body; /* owned; body may be NULL */
 	char *expect;	   /* owned; JSON that the answer must cover, NULL: success is enough */
+	bool delta;	   /* the answer has only what was changed */
 	char *check;	   /* owned; what GET tells whether it was done, NULL: nothing does */
 	enum change_effect effect;
 	int comments;
@@ -30,6 +31,7 @@ struct change_step {
 	struct item **issues; /* shared */
 	size_t n;
 	/* how it ended */
+	bool sent;
 	int error;
 	long status; /* HTTP status, 0: no answer, or not sent */
 	bool lacks_scope;
@@ -52,17 +54,19 @@ struct change {
 	size_t n, at;
 	struct change_line *lines;
 	size_t lines_n;
-	char *outdates[4];    /* owned; keys of resources that it makes untrue */
+	char **outdates; /* owned; keys of resources that it makes untrue */
+	size_t outdates_n;
 	unsigned within_ms;   /* for each request */
 	int64_t until;	      /* ms: all of it ends by then, 0: when its requests do */
 	struct item *about;   /* shared; whose last-error tells of it */
 	char *what;	      /* owned; what was tried, for people */
 	const char *accepted; /* what would have been, or NULL */
-	/* Called once at the end, before the waiters: writes last-error. */
-	void (*report)(struct change *c);
+	/* Called once at the end, before the waiters: writes last-error, and returns the
+	 * change's error. */
+	int (*report)(struct change *c);
 	struct api_call *call;
 	bool checking, ended;
-	int error; /* of the first step that failed */
+	int error; /* what the report returned, or of the first step that failed */
 	struct list waiters;
 };
 
@@ -84,8 +88,11 @@ void change_unref(struct change *c); /* accepts NULL */
 struct change_step *change_add(struct change *c, const char *method, const char *path, const char *body,
 			       const char *expect, const char *check, struct item *const *issues, size_t n);
 
+/* The resource `key` (copied) becomes untrue by it. 0 or -ENOMEM. */
+int change_outdate(struct change *c, const char *key);
+
 /*
- * Begins it. Until it has ended each of its issues says so in `change`, so that
+ * Begins it; without a step it ends at once. Until it has ended each of its issues says so in `change`, so that
  * the changes of one issue come one after another; -EBUSY when one has another yet.
  */
 int change_start(struct change *c);

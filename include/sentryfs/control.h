@@ -54,17 +54,15 @@ struct item *control_subject(const struct node *n);
 int control_change_of(struct op *op, const struct node *n, struct str value);
 /* `template` for `n`, terminated; the caller's to free. */
 int control_path(struct op *op, const struct node *n, const char *template, struct str own, struct buf *b);
-/* What is kept of `template` becomes untrue by op->change; slots 2 and 3 are free. */
-int control_outdate(struct op *op, const struct node *n, const char *template, size_t slot);
+/* What is kept of `template`, or of the issue's own documents, becomes untrue by op->change. */
+int control_outdate(struct op *op, const struct node *n, const char *template, struct str own);
+int control_outdate_issue(struct op *op, const struct node *n, const struct item *issue);
 /* While another change of the issue is under way, its present value is not known. */
 int control_wait_for_issue(struct op *op, const struct item *issue);
 /* Can the issue's present value be believed? */
 bool control_is_fresh(const struct op *op, const struct item *issue);
 /* The buffer as a C string; NULL when it is empty or failed. */
 const char *control_text(struct buf *b);
-
-/* Writes what became of each line of a bulk file; the errno of the first that failed. */
-int bulk_report(struct op *op, struct change *c);
 
 /* The path of a bulk request. There is no other way to make one: without explicit ids the
  * server would apply it to everything, so 0 issues (or more than CONTROL_BULK_MAX) are

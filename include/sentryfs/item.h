@@ -38,6 +38,7 @@ struct item {
 	unsigned listed; /* how many listings hold it */
 	/* what we did to it */
 	enum item_gone gone;
+	bool kept;	       /* among store->kept */
 	int64_t written;       /* ms: when a change of ours was answered, -1: never */
 	struct change *change; /* borrowed: the one that is under way */
 	char *last_error;      /* why the last write failed, owned; NULL after a success */
@@ -62,14 +63,18 @@ extern const struct item_class item_organization, item_project, item_issue, item
 
 struct item_store {
 	struct map by_key;
-	uint64_t stamp;	    /* the last one given out */
-	struct item **gone; /* shared */
-	size_t gone_n, gone_cap;
+	uint64_t stamp; /* the last one given out */
+	/* what we changed, shared: older answers must not bring back what was before */
+	struct item **kept;
+	size_t kept_n, kept_cap;
 };
 
 /* An answer that was asked for earlier than so long after a change of ours may still show
  * what was before it: servers read from replicas. */
 #define ITEM_HOLD_MS 10000
+/* It is remembered so long at least, though nothing else knows of it: longer than any
+ * document is fresh that was fetched before. What is gone is remembered for ever. */
+#define ITEM_KEEP_MS 120000
 
 void item_store_done(struct item_store *s);
 /* Believes the server again, whatever we changed a moment ago. */
@@ -83,7 +88,8 @@ void item_store_release(struct item_store *s);
 int item_put(struct item_store *s, const struct item_class *class, const char *scope, const cJSON *entry,
 	     struct str bytes, int64_t asked, const struct timespec *wall, bool listed, struct item **ret);
 /* Puts the members of `delta`, the answer to a change of ours, in the place of the
- * item's own. -EBADMSG, -ENOMEM. */
+ * item's own; where it is whole (it has the id) all of it is as of `now`. -EBADMSG,
+ * -ENOMEM. */
 int item_apply(struct item *i, struct str delta, int64_t now, const struct timespec *wall);
 /* From now on it is in no listing. */
 int item_set_gone(struct item *i, enum item_gone how, int64_t now);

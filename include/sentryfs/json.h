@@ -15,13 +15,15 @@
  */
 
 /* Parses the whole of `text` (white space around it is allowed). The caller
- * frees *ret with cJSON_Delete (cleanup_json). 0, -EBADMSG (not JSON, cut off,
+ * frees *ret with json_free (cleanup_json), never cJSON_Delete: trees live in an
+ * arena that is emptied when the last of them goes. 0, -EBADMSG (not JSON, cut off,
  * nested deeper than cJSON's limit, or followed by anything). */
 int json_parse(struct str text, cJSON **ret);
 
+void json_free(cJSON *j); /* accepts NULL */
 static inline void json_deletep(cJSON **j)
 {
-	cJSON_Delete(*j);
+	json_free(*j);
 }
 #define cleanup_json __attribute__((cleanup(json_deletep)))
 
@@ -47,8 +49,11 @@ int json_merge(struct buf *b, struct str object, struct str delta);
 
 /* Does `value` show what `expect` says? Of an object each member of `expect`, of a list
  * any entry; numbers and strings by their text (ids are sent as both); null also where
- * nothing is. Both valid JSON. */
+ * nothing is; of [] anything but null. Both valid JSON. */
 bool json_covers(struct str value, struct str expect);
+/* The same of an object that has only what was changed: those members of `expect` that it
+ * has, and at least one. */
+bool json_covers_delta(struct str delta, struct str expect);
 
 /* Adds `text`, which must be UTF-8, as a JSON string with its quotes. */
 void json_quote(struct buf *b, struct str text);

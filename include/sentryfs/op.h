@@ -21,7 +21,7 @@ struct op;
 
 /* An open file or directory: a snapshot, and what is being written. */
 struct handle {
-	struct list link; /* of all handles */
+	struct list link;	 /* of all handles */
 	struct node *node;	 /* shared */
 	struct blob *content;	 /* a file's bytes */
 	struct listing *listing; /* a directory's items; NULL: static rows only */
@@ -30,6 +30,7 @@ struct handle {
 	struct buf text;
 	size_t base; /* the file offset of its first byte */
 	bool dirty;  /* there is text that was not sent */
+	bool append; /* O_APPEND: pieces go to the end, whatever their offset */
 	int refused; /* why a piece was not taken, until the text begins anew */
 };
 
@@ -67,13 +68,14 @@ struct op {
 	mode_t mode;	 /* of a new file */
 	struct node *to; /* shared: the directory that is renamed into */
 	char to_name[256];
-	struct node *onto;	 /* shared: the file that is renamed onto, once it is known */
+	struct node *target;	 /* shared: what a rename or rmdir is about, once it is found */
 	const struct stat *attr; /* what setattr wants, NULL members aside: see verb_setattr */
 	int attr_set;
 	struct change *change; /* shared; once it is under way */
 	pid_t tid;	       /* of the caller; 0: not to be seen from here */
 	int64_t start;	       /* ms */
-	int64_t deadline;      /* ms: ETIMEDOUT after it */
+	int64_t deadline;      /* ms: ETIMEDOUT after it, or `late` */
+	int late;	       /* -errno: the end is known, and what it still waits for may fail */
 	int64_t stale_from;    /* ms: from then on an older copy will do */
 	unsigned patience_ms;  /* how long after a sign of progress */
 	bool interrupted;      /* the kernel said so; the signal decides */
@@ -98,6 +100,9 @@ void op_end_all(struct mount *m);
 
 /* From now on it ends within OP_LOCKED_WAIT_MS of its start. */
 void op_lock(struct op *op);
+/* It waits for what is nice to have alone, `ms` at most or what is left to who holds a lock;
+ * then it ends with `error`. */
+void op_wait_little(struct op *op, unsigned ms, int error);
 /* Parks the op until the change has ended; it has no deadline but the change's own. */
 int op_wait(struct op *op, struct change *c);
 

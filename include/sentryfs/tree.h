@@ -32,6 +32,8 @@ struct node {
 	unsigned opens;
 	unsigned bodies;	   /* of a directory of events: how many of them were opened */
 	uint64_t size_stamp, size; /* the size of what had that stamp */
+	uint64_t told_size;	   /* what the kernel was told, and believes until `told_until` (ms) */
+	int64_t told_until;
 };
 
 struct tree {
@@ -49,6 +51,8 @@ struct node *node_get(struct tree *t, struct node *parent, const struct kind *ki
 		      struct item *item);
 struct node *node_ref(struct node *n);
 void node_unref(struct node *n, uint64_t count); /* accepts NULL */
+/* From now on the name is another node's to have; this one lives for those who hold it. */
+void node_unname(struct node *n);
 uint64_t node_ino(const struct node *parent, const char *name);
 /* The nearest node upwards (itself included) of a kind with an item of `class`. */
 const struct node *node_nearest(const struct node *n); /* upwards (itself included), with any item; or NULL */

@@ -20,8 +20,14 @@ struct dir_entry {
 	char name[512];
 	uint64_t ino;
 	mode_t mode;
+	const struct kind *kind; /* NULL: the name is to be looked up */
+	struct item *item;	 /* borrowed; NULL: the row has none */
 };
 bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, struct dir_entry *e);
+
+/* What a lookup of that entry would answer, from memory; false where it must be asked.
+ * child->node carries one count for the kernel. */
+bool verb_dir_child(struct op *op, const struct handle *h, const struct dir_entry *e, struct op_entry *child);
 
 /* The bytes of an open file. */
 struct str verb_read(const struct handle *h);

@@ -65,8 +65,8 @@ default_type application/json; access_log {self.log}; keepalive_requests 100000;
 {paths}{server.replace("PORT", str(self.port))}
 }}
 """)
-        self.process = subprocess.Popen(["nginx", "-p", folder, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"],
-                                        stdin=subprocess.DEVNULL)
+        argv = ["nginx", "-p", folder, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"]
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
         wait_until(lambda: answers(self.port) or self.process.poll() is not None, "nginx")
         if self.process.poll() is not None:
             with open(f"{folder}/error.log", encoding="utf-8") as f:
@@ -95,7 +95,8 @@ class Server:
         self.defaults = self.sandbox.options()
         if tls:
             port = self.sandbox.url.rsplit(":", 1)[1]
-            self.proxy = Nginx(folder, f"""upstream sandbox {{ server 127.0.0.1:{port}; keepalive 64; keepalive_requests 100000; }}
+            self.proxy = Nginx(folder, f"""
+upstream sandbox {{ server 127.0.0.1:{port}; keepalive 64; keepalive_requests 100000; }}
 server {{
 listen 127.0.0.1:PORT ssl http2; ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};
 gzip on; gzip_types application/json; gzip_min_length 200;
@@ -125,7 +126,9 @@ class Files:
 
     def __init__(self, folder, root, delay_ms):
         os.makedirs(folder)
-        wait = f"location / {{ echo_sleep {delay_ms / 1000}; echo_exec @files; }} location @files {{ }}" if delay_ms else ""
+        wait = ""
+        if delay_ms:
+            wait = f"location / {{ echo_sleep {delay_ms / 1000}; echo_exec @files; }} location @files {{ }}"
         self.nginx = Nginx(folder, f"server {{ listen 127.0.0.1:PORT; root {root}; autoindex on; {wait} }}", [ECHO])
         self.url, self.seen = f"http://127.0.0.1:{self.nginx.port}/", 0
 

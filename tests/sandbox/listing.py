@@ -88,6 +88,8 @@ class Sorted:
     def __init__(self, app, user, projects, text, sort, window, moves, environments):
         self.world, self.projects, self.score, self.environments = app.world, projects, SORTS[sort], environments
         self.search = search.Search(app.world, text, user)
+        if sort == "inbox" and "for_review" not in self.search.statuses:
+            raise detail(400, "Sort key 'inbox' only works with the search term is:for_review")
         self.window, self.moves = window, moves or self.search.relative
         self.epoch, self.at = self.world.epoch, len(self.world.log)
         now = self.world.now()

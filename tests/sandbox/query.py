@@ -189,6 +189,23 @@ class Search:
         bit = user.bit if user else 0
         return lambda i: bool(i.bookmarked & bit)
 
+    term_bookmarked_by = term_bookmarks
+
+    def term_subscribed(self, value, op):
+        user = self.user if value == "me" else self.world.people.by_name(value)
+        bit = user.bit if user else 0
+        return lambda i: bool(i.subscribed & bit)
+    term_subscribed_by = term_subscribed
+
+    def term_firstrelease(self, value, op):
+        world, test = self.world, matcher(value)
+
+        def first_is(issue):
+            _, origin, serial = world.refs(issue)[-1]
+            return test(next(v for k, v in of_event(world, world.issues[origin], serial) if k == "release"))
+        return first_is
+    term_first_release = term_firstrelease
+
     def term_level(self, value, op):
         return lambda i: i.level == value
 
@@ -219,12 +236,15 @@ class Search:
         except ValueError:
             raise bad(f"Invalid number for timesSeen: {value}.") from None
         return lambda i: compare(op, i.count, want)
+    term_times_seen = term_timesseen
 
     def term_firstseen(self, value, op):
         return self.when(lambda i: i.first, value, op)
+    term_first_seen = term_firstseen
 
     def term_lastseen(self, value, op):
         return self.when(lambda i: i.last, value, op)
+    term_last_seen = term_lastseen
 
     def term_age(self, value, op):
         return self.when(lambda i: i.first, value, op)

@@ -297,6 +297,8 @@ def user_reports(app, request):
 
 @route("GET", BASE + "/external-issues/", EVENT)
 @route("GET", BASE + "/integrations/", EVENT)
+@route("GET", BASE + "/similar/", EVENT)
+@route("GET", BASE + "/open-periods/", EVENT)
 def none_linked(app, request):
     find(app, request)
     return reply([])
@@ -322,3 +324,22 @@ def first_last_release(app, request):
     _, shown = find(app, request)
     one = issues.single(app.world, shown, request.token.user, request.origin, ("tags", "stats"))
     return reply({"id": one["id"], "firstRelease": one["firstRelease"], "lastRelease": one["lastRelease"]})
+
+
+@route("GET", BASE + "/current-release/", EVENT)
+def current_release(app, request):
+    _, shown = find(app, request)
+    one = issues.single(app.world, shown, request.token.user, request.origin, ("tags", "stats"))
+    return reply({"currentRelease": one["lastRelease"]})
+
+
+@route("GET", BASE + "/related-issues/", EVENT)
+def related_issues(app, request):
+    find(app, request)
+    return reply({"type": request.get("type") or "same_root_cause", "data": []})
+
+
+@route("GET", BASE + "/pull-requests/", EVENT)
+def pull_requests(app, request):
+    find(app, request)
+    return reply({"pullRequests": []})

@@ -51,10 +51,11 @@ static inline void script_wall(const struct clock *c, struct timespec *ts)
 
 /* ---- the network ---- */
 
-#define SCRIPT_TRANSFERS 64
+#define SCRIPT_TRANSFERS 256
 
 struct script_transfer {
 	char *method, *url, *body;
+	unsigned timeout_ms;
 	http_done *done;
 	void *arg;
 	bool ended, cancelled;
@@ -64,7 +65,8 @@ struct script {
 	struct transport transport;
 	struct script_clock clock;
 	struct script_transfer transfers[SCRIPT_TRANSFERS];
-	size_t n; /* requests ever */
+	size_t n;  /* requests ever */
+	bool deaf; /* nothing can be submitted */
 };
 
 static inline void *script_submit(struct transport *t, const struct http_request *rq, http_done *done, void *arg)
@@ -72,11 +74,15 @@ static inline void *script_submit(struct transport *t, const struct http_request
 	struct script *s = container_of(t, struct script, transport);
 	struct script_transfer *x = &s->transfers[s->n];
 
+	if (s->deaf)
+		return NULL;
 	assert_true(s->n < SCRIPT_TRANSFERS);
+	assert_true(rq->timeout_ms > 0 && rq->timeout_ms <= 3600000); /* 0 would be for ever */
 	assert_string_equal(rq->authorization, "Authorization: Bearer t0ken");
 	*x = (struct script_transfer){.method = strdup(rq->method),
 				      .url = strdup(rq->url),
 				      .body = strdup(rq->body ? rq->body : ""),
+				      .timeout_ms = rq->timeout_ms,
 				      .done = done,
 				      .arg = arg};
 	assert_true(x->method && x->url && x->body);
@@ -127,7 +133,7 @@ static inline void script_answer(struct script *s, size_t i, long status, const 
 	struct http_response r = {.status = status, .words = ""};
 
 	buf_init(&r.headers, 65536);
-	buf_init(&r.body, 1 << 20);
+	buf_init(&r.body, 16 << 20);
 	buf_puts(&r.headers, headers ? headers : "");
 	buf_puts(&r.body, body);
 	script_end(s, i, &r);
@@ -243,16 +249,24 @@ static inline void script_on_written(struct op *op, size_t n)
 static const struct op_reply script_replies = {script_on_error,	 script_on_entry,   script_on_attr,   script_on_text,
 					       script_on_opened, script_on_created, script_on_written};
 
-/* Starts an op; what it answers is in *r, at once or later. The op is borrowed, and
- * gone when *r has a form. */
-static inline struct op *script_run(struct mount *m, struct script_reply *r, int (*verb)(struct op *),
-				    struct node *node, const char *name)
+/* An op that a test fills further and then starts; what it answers is in *r, at once or
+ * later. It is borrowed, and gone when *r has a form. */
+static inline struct op *script_op(struct mount *m, struct script_reply *r, int (*verb)(struct op *), struct node *node,
+				   const char *name)
 {
 	struct op *op;
 
 	*r = (struct script_reply){0};
 	op = op_new(m, &script_replies, r, verb, node, name);
 	assert_non_null(op);
+	return op;
+}
+
+static inline struct op *script_run(struct mount *m, struct script_reply *r, int (*verb)(struct op *),
+				    struct node *node, const char *name)
+{
+	struct op *op = script_op(m, r, verb, node, name);
+
 	op_start(op);
 	return op;
 }

@@ -246,7 +246,7 @@ static void test_depth(void **state)
 	assert_null(j);
 	assert_int_equal(json_parse((struct str){text + 1, 2000}, &j), 0);
 	assert_non_null(j);
-	cJSON_Delete(j);
+	json_free(j);
 	j = NULL;
 	assert_int_equal(json_parse(STR("\xef\xbb\xbf{}"), &j), -EBADMSG);
 	assert_int_equal(json_parse(STR(" \n"), &j), -EBADMSG);
@@ -263,7 +263,7 @@ static void reads_within(struct str text)
 
 	buf_init(&b, 65536);
 	if (!json_parse(text, &j))
-		cJSON_Delete(j);
+		json_free(j);
 	json_each(text, count, &n);
 	json_indent(&b, text);
 	json_compact(&b, text);
@@ -305,6 +305,138 @@ static void test_nothing_behind(void **state)
 	munmap(end - page, 2 * page);
 }
 
+static void merges(const char *object, const char *delta, const char *want)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	assert_int_equal(json_merge(&b, str_of(object), str_of(delta)), 0);
+	is(&b, want);
+}
+
+static void test_merge(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	merges("{}", "{}", "{}");
+	merges("{}", "{\"a\":1}", "{}");
+	merges("{\"a\":1}", "{}", "{\"a\":1}");
+	merges("{\"a\":1,\"b\":[1,{\"c\":2}],\"d\":null}", "{\"b\":{\"x\":[]},\"e\":5,\"d\":\"y\"}",
+	       "{\"a\":1,\"b\":{\"x\":[]},\"d\":\"y\"}");
+	/* literals stay as they are, and so does the order */
+	merges(" { \"big\" : 9007199254740993 , \"f\" : 1.0 } ", "{\"f\":1e5}", "{\"big\":9007199254740993,\"f\":1e5}");
+	/* names by what they mean */
+	merges("{\"st\\u0061tus\":1,\"b\":2}", "{\"status\":3}", "{\"st\\u0061tus\":3,\"b\":2}");
+	merges("{\"status\":1}", "{\"st\\u0061tus\":3}", "{\"status\":3}");
+	merges("{\"a\\\"b\":1}", "{\"a\\u0022b\":2}", "{\"a\\\"b\":2}");
+	/* a name with a NUL is not the name before it */
+	merges("{\"a\":1,\"a\\u0000b\":2}", "{\"a\":3}", "{\"a\":3,\"a\\u0000b\":2}");
+	/* of two of one name both are replaced, by the first of the delta's */
+	merges("{\"a\":1,\"a\":2}", "{\"a\":3,\"a\":4}", "{\"a\":3,\"a\":3}");
+	buf_init(&b, 4096);
+	assert_int_equal(json_merge(&b, STR("[]"), STR("{}")), -EBADMSG);
+	assert_int_equal(json_merge(&b, STR("{}"), STR("[]")), -EBADMSG);
+	assert_int_equal(json_merge(&b, STR("{}"), STR("null")), -EBADMSG);
+	assert_int_equal(json_merge(&b, STR(""), STR("{}")), -EBADMSG);
+	assert_int_equal(b.len, 0);
+	buf_init(&b, 8);
+	assert_int_equal(json_merge(&b, STR("{\"a\":\"0123456789\"}"), STR("{}")), -EFBIG);
+	buf_done(&b);
+}
+
+static void covers(const char *value, const char *expect, bool want)
+{
+	if (json_covers(str_of(value), str_of(expect)) != want)
+		fail_msg("%s %s %s", value, want ? "does not cover" : "covers", expect);
+}
+
+static void test_covers(void **state)
+{
+	(void)state;
+	covers("1", "1", true);
+	covers("1", "2", false);
+	covers("\"1\"", "1", true); /* ids are sent as both */
+	covers("1", "\"1\"", true);
+	covers("1.0", "1", false);
+	covers("\"\\u00e9\"", "\"\xc3\xa9\"", true);
+	covers("true", "true", true);
+	covers("false", "true", false);
+	covers("null", "null", true);
+	covers("\"null\"", "null", false);
+	covers("{\"a\":1,\"b\":2}", "{\"b\":2}", true);
+	covers("{\"a\":1,\"b\":2}", "{}", true);
+	covers("{\"a\":1}", "{\"a\":1,\"b\":2}", false);
+	covers("{\"a\":1}", "{\"a\":1,\"b\":null}", true);
+	covers("{\"a\":{\"b\":{\"c\":[]}}}", "{\"a\":{\"b\":{\"c\":[]}}}", true);
+	covers("{\"a\":null}", "{\"a\":{\"b\":1}}", false);
+	covers("{\"a\":5}", "{\"a\":{\"b\":1}}", false);
+	covers("{\"\\u0061\":1}", "{\"a\":1}", true);
+	/* any entry of a list */
+	covers("[\"event:read\",\"event:write\"]", "\"event:write\"", true);
+	covers("[\"event:read\"]", "\"event:write\"", false);
+	covers("[]", "\"event:write\"", false);
+	covers("[[1],[2,3]]", "3", true);
+	covers("[{\"a\":1},{\"a\":2}]", "{\"a\":2}", true);
+	covers("[{\"a\":1},{\"b\":2}]", "{\"a\":1,\"b\":2}", false);
+	covers("[1, 2]", "[1,2]", true);
+	covers("[1,2]", "[2,1]", false);
+	/* what is not JSON is not covered, and ends */
+	covers("[1,", "2", false);
+	covers("{\"a\"", "{\"a\":1}", false);
+	covers("", "1", false);
+}
+
+static void test_quote(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	json_quote(&b, STR(""));
+	is(&b, "\"\"");
+	json_quote(&b, STR("a\"b\\c/d\n\t\x01\x7f\xc3\xa9"));
+	is(&b, "\"a\\\"b\\\\c/d\\u000a\\u0009\\u0001\\u007f\xc3\xa9\"");
+	json_quote(&b, STR("round \"trip\"\r\n"));
+	assert_true(json_covers(buf_str(&b), buf_str(&b)));
+	buf_addc(&b, '\0');
+	{
+		struct buf plain;
+
+		buf_init(&plain, 4096);
+		json_plain(&plain, str_of(b.data));
+		is(&plain, "round \"trip\"\r\n");
+	}
+	buf_done(&b);
+}
+
+static void test_covers_delta(void **state)
+{
+	static const struct {
+		const char *value, *expect;
+		bool covers, delta;
+	} cases[] = {
+		{"{\"a\":1,\"b\":\"x\"}", "{\"a\":\"1\"}", true, true},
+		{"{\"a\":1}", "{\"a\":2}", false, false},
+		{"{\"a\":1}", "{\"a\":1,\"b\":2}", false, true},
+		{"{\"a\":1,\"b\":3}", "{\"a\":1,\"b\":2}", false, false},
+		{"{}", "{\"a\":null}", true, false},
+		{"{}", "{\"a\":1}", false, false},
+		{"{\"a\":{\"b\":\"x\",\"c\":null}}", "{\"a\":{\"b\":[]}}", true, true},
+		{"{\"a\":{\"b\":\"x\",\"c\":null}}", "{\"a\":{\"c\":[]}}", false, false},
+		{"{\"a\":{}}", "{\"a\":{\"c\":[]}}", false, false},
+		{"{\"a\":[]}", "{\"a\":[]}", true, true},
+		{"", "{\"a\":1}", false, false},
+		{"7", "{\"a\":1}", false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(json_covers(str_of(cases[i].value), str_of(cases[i].expect)), cases[i].covers);
+		assert_int_equal(json_covers_delta(str_of(cases[i].value), str_of(cases[i].expect)), cases[i].delta);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +446,8 @@ int main(void)
 		cmocka_unit_test(test_small_buffer), cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_nothing_behind),
 		cmocka_unit_test(test_numbers),	     cmocka_unit_test(test_inexact_numbers),
+		cmocka_unit_test(test_merge),	     cmocka_unit_test(test_covers),
+		cmocka_unit_test(test_quote),	     cmocka_unit_test(test_covers_delta),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,11 +144,26 @@ static void test_clean(void **state)
 	buf_done(&b);
 }
 
+static void test_utf8(void **state)
+{
+	(void)state;
+	assert_true(text_is_utf8(STR("")) && text_is_utf8(STR("a\n\x01\x7f")) && text_is_utf8(STR("\xc3\xa9")));
+	assert_true(text_is_utf8(STR("\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\xed\x9f\xbf\xee\x80\x80")));
+	assert_false(text_is_utf8(STR("a\0b")));
+	assert_false(text_is_utf8(STR("\xc3")));	     /* cut */
+	assert_false(text_is_utf8(STR("\xc0\x80")));	     /* an overlong NUL */
+	assert_false(text_is_utf8(STR("\xe0\x9f\xbf")));     /* overlong */
+	assert_false(text_is_utf8(STR("\xed\xa0\x80")));     /* a surrogate */
+	assert_false(text_is_utf8(STR("\xf4\x90\x80\x80"))); /* beyond U+10FFFF */
+	assert_false(text_is_utf8(STR("\x80")) || text_is_utf8(STR("\xff")) || text_is_utf8(STR("caf\xe9")));
+	assert_false(text_is_utf8((struct str){"\xc3\xa9", 1}));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_encode), cmocka_unit_test(test_length), cmocka_unit_test(test_predicates),
-		cmocka_unit_test(test_limits), cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_clean),  cmocka_unit_test(test_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,94 +5,9 @@
  */
 #include <unistd.h>
 
-#include "script.h"
-
-#include "sentryfs/root.h"
+#include "fixture.h"
 
 #define EVENT "0123456789abcdef0123456789abcdef"
-#define LIST                                                                                                           \
-	"organizations/o/issues/?project=7&query=is%3Aunresolved&limit=100&groupStatsPeriod=&collapse=filtered"        \
-	"&collapse=unhandled"
-#define ISSUE                                                                                                          \
-	"{\"id\":\"5\",\"shortId\":\"WEB-1\",\"project\":{\"slug\":\"web\"},\"title\":\"T\",\"count\":\"3\","          \
-	"\"numComments\":0,\"firstSeen\":\"2026-01-01T00:00:00Z\",\"lastSeen\":\"2026-01-02T00:00:00Z\"}"
-
-struct fixture {
-	struct script script;
-	struct options options;
-	struct mount mount;
-	struct node *issues, *issue, *events, *details;
-};
-
-static int answer_root(void *arg)
-{
-	struct script *s = arg;
-
-	script_asked(s, 0, "organizations/o/?detailed=0");
-	script_answer(s, 0, 200, NULL, "{\"slug\":\"o\",\"id\":\"1\"}");
-	return 0;
-}
-
-static struct node *entry(struct fixture *f, struct node *dir, const char *name)
-{
-	struct script_reply r;
-
-	script_run(&f->mount, &r, verb_lookup, dir, name);
-	assert_int_equal(r.form, REPLY_ENTRY);
-	assert_non_null(r.entry.node);
-	return r.entry.node; /* the tree frees what is still counted at the end */
-}
-
-static void listed(struct fixture *f, struct node *dir, const char *body)
-{
-	struct script_reply r;
-
-	script_run(&f->mount, &r, verb_opendir, dir, NULL);
-	assert_int_equal(r.form, REPLY_NONE);
-	script_answer(&f->script, f->script.n - 1, 200, NULL, body);
-	assert_int_equal(r.form, REPLY_NONE); /* it runs at the next turn */
-	op_tick(&f->mount);
-	assert_int_equal(r.form, REPLY_OPENED);
-	handle_free(r.handle);
-}
-
-static void begin(struct fixture *f)
-{
-	static char org[] = "o", url[] = "https://h", query[] = "is:unresolved";
-	cleanup_buf struct buf why = {0};
-	struct script_reply r;
-	struct node *projects;
-
-	*f = (struct fixture){
-		.options = {
-			.org = org, .url = url, .query = query, .max_issues = 100, .max_events = 100, .timeout = 30}};
-	script_init(&f->script);
-	assert_int_equal(mount_init(&f->mount, &f->options, "t0ken", &f->script.clock.clock), 0);
-	f->mount.api.transport = &f->script.transport;
-	f->mount.access = (struct access){.known = true, .write = true, .remove = true};
-	buf_init(&why, 1024);
-	assert_int_equal(root_find(&f->mount, answer_root, &f->script, &why), 0);
-	projects = entry(f, f->mount.root, "projects");
-	script_run(&f->mount, &r, verb_lookup, projects, "web");
-	script_asked(&f->script, 1, "organizations/o/projects/?per_page=100");
-	script_answer(&f->script, 1, 200, NULL, "[{\"slug\":\"web\",\"id\":\"7\"}]");
-	op_tick(&f->mount);
-	assert_int_equal(r.form, REPLY_ENTRY);
-	f->issues = entry(f, r.entry.node, "issues");
-	listed(f, f->issues, "[" ISSUE "]");
-	script_asked(&f->script, 2, LIST);
-	f->issue = entry(f, f->issues, "WEB-1");
-	f->events = entry(f, f->issue, "events");
-	f->details = entry(f, f->issue, "details.json");
-	assert_int_equal(f->script.n, 3);
-}
-
-static void end(struct fixture *f)
-{
-	op_end_all(&f->mount);
-	mount_done(&f->mount);
-	script_done(&f->script);
-}
 
 /* Opens details.json with one request. */
 static void detailed(struct fixture *f, struct script_reply *r)
@@ -103,12 +18,6 @@ static void detailed(struct fixture *f, struct script_reply *r)
 	op_tick(&f->mount);
 	assert_int_equal(r->form, REPLY_OPENED);
 	assert_string_equal(r->handle->content->data, "{\n  \"a\": 1\n}\n");
-}
-
-static void failed(const struct script_reply *r, int error)
-{
-	assert_int_equal(r->form, REPLY_ERROR);
-	assert_int_equal(r->error, error);
 }
 
 static void test_one_request_for_all(void **state)

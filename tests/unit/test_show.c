@@ -43,6 +43,7 @@ static void refuses(int (*show)(struct buf *, const struct source *), const char
 	int error;
 	cleanup_free char *text = shown(show, "", json, &error);
 
+	assert_non_null(text);
 	assert_int_equal(error, -EBADMSG);
 }
 

@@ -178,11 +178,53 @@ static void test_bad_dates(void **state)
 	}
 }
 
+static void test_words(void **state)
+{
+	struct str rest = STR(" \t one two\n three ");
+
+	(void)state;
+	assert_true(str_eqz(str_word(&rest), "one"));
+	assert_true(str_eqz(str_word(&rest), "two"));
+	assert_true(str_eqz(rest, "\n three"));
+	assert_true(str_eqz(str_word(&rest), "three"));
+	assert_int_equal(str_word(&rest).n, 0);
+	assert_int_equal(str_word(&rest).n, 0);
+	rest = STR("");
+	assert_int_equal(str_word(&rest).n, 0);
+	rest = STR("a\0b c");
+	assert_true(str_eq(str_word(&rest), STR("a\0b")));
+	assert_true(str_has(STR("abc"), "bc") && str_has(STR("abc"), "abc") && str_has(STR("abc"), ""));
+	assert_false(str_has(STR("abc"), "abcd") || str_has(STR("abc"), "B") || str_has((struct str){NULL, 0}, "a"));
+	assert_true(str_has(STR("a\0b"), "b"));
+	assert_false(str_has((struct str){"abc", 2}, "c"));
+}
+
+static void test_distance(void **state)
+{
+	char text[80];
+
+	(void)state;
+	assert_int_equal(str_distance(STR(""), STR("")), 0);
+	assert_int_equal(str_distance(STR(""), STR("abc")), 3);
+	assert_int_equal(str_distance(STR("abc"), STR("")), 3);
+	assert_int_equal(str_distance(STR("Status"), STR("status")), 0);
+	assert_int_equal(str_distance(STR("state"), STR("status")), 2);
+	assert_int_equal(str_distance(STR("asignedTo"), STR("assignedTo")), 1);
+	assert_int_equal(str_distance(STR("assigned_to"), STR("assignedTo")), 1);
+	assert_int_equal(str_distance(STR("ab"), STR("ba")), 2);
+	assert_int_equal(str_distance(STR("kitten"), STR("sitting")), 3);
+	memset(text, 'a', sizeof(text));
+	assert_int_equal(str_distance((struct str){text, 63}, (struct str){text, 62}), 1);
+	assert_int_equal(str_distance((struct str){text, 64}, (struct str){text, 64}), 64);
+	assert_int_equal(str_distance((struct str){text, 63}, STR("")), 63);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compare), cmocka_unit_test(test_cut),   cmocka_unit_test(test_dup),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_dates), cmocka_unit_test(test_bad_dates),
+		cmocka_unit_test(test_compare), cmocka_unit_test(test_cut),	 cmocka_unit_test(test_dup),
+		cmocka_unit_test(test_numbers), cmocka_unit_test(test_dates),	 cmocka_unit_test(test_bad_dates),
+		cmocka_unit_test(test_words),	cmocka_unit_test(test_distance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
