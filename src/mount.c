@@ -8,7 +8,7 @@
 #include <errno.h>
 
 #include "sentryfs/name.h"
-#include "sentryfs/verbs.h"
+#include "sentryfs/op.h"
 
 #define CACHE_BYTES_MAX ((size_t)128 << 20)
 
