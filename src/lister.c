@@ -230,15 +230,14 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 
 static void schedule(struct lister *l, const struct api_answer *last);
 
-/* Drops all parts but the first, which goes on to the end in order. */
-static void go_serial(struct lister *l)
+/* The server does not take made-up cursors: all of it again, in order. A part that came to
+ * its end has left out what was another's, so none of them is kept. */
+static bool go_serial(struct lister *l)
 {
-	struct part *first = part_at(l->parts.next);
-
-	while (l->parts.prev != &first->link)
-		part_free(part_at(l->parts.prev));
-	first->until = OPEN;
+	while (!list_empty(&l->parts))
+		part_free(part_at(l->parts.next));
 	l->serial = true;
+	return part_new(l, &l->parts);
 }
 
 static bool is_seek(struct str cursor)
@@ -303,8 +302,10 @@ static void on_page(void *arg, struct api_answer *answer)
 				    "GET %s: the answer is not the JSON list that was expected", l->plan.key);
 	}
 	if (made_up && (r == -EINVAL || (!r && page.n && page.first > p->from + 1000))) {
-		go_serial(l);
-		schedule(l, answer);
+		if (go_serial(l))
+			schedule(l, answer);
+		else
+			fail(l, -ENOMEM, NULL);
 		return;
 	}
 	if (r) {
