@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The examples of README.md and of the manual are executed: of the one each line of a block marked `sh example`, within
-the mount; of the other the whole section as one session, in a home of its own."""
+the mount; of the other the whole section, one after another, in a home of its own."""
 
 import os
 import re
@@ -36,7 +36,7 @@ def manual_lines():
     return [m[1].replace("\\e", "\\") for m in re.finditer(r"^(?:\.Dl )?\$ (.*)$", section, re.M)]
 
 
-def test_the_manuals_session(tmp_path):
+def test_the_manuals_examples(tmp_path):
     """With this server in the place of the manual's, a password store that knows the token, and ids that are there."""
     assert len(manual_lines()) > 15
     with_ids = "\n".join(manual_lines()).replace("WEB-1A2", "WEB-1").replace("WEB-1A3", "WEB-2")
@@ -49,8 +49,8 @@ def test_the_manuals_session(tmp_path):
         (tools / "sentryfs").symlink_to(PROGRAM)
         env = {"HOME": str(tmp_path), "PATH": f"{tools}:{os.environ['PATH']}", "LANG": "C.UTF-8", "SENTRY_URL": server.url,
                **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
-        session = "set -e\n" + with_ids.replace("https://sentry.example.com", server.url)
-        done = subprocess.run(["bash", "-c", session], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+        script = "set -e\n" + with_ids.replace("https://sentry.example.com", server.url)
+        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         sent = [(r["method"], r["status"]) for r in server.requests() if r["method"] != "GET"]
         assert sent == [("PUT", 200), ("POST", 201), ("PUT", 200), ("PUT", 200), ("DELETE", 202)]
