@@ -18,7 +18,9 @@
 #define STREAMS_MAX 24u
 #define PAGES_MAX 2200 /* of one listing, whatever the server says */
 #define PAGE 100
-#define OVERLAP_MS 60000			/* of a head: lastSeen is written late by some servers */
+#define OVERLAP_MS 60000 /* of a head: lastSeen is written late by some servers */
+#define CLOSING_MS 1000	 /* the same of the look at the head that ends a listing */
+#define CLOSING_MAX 8
 #define HORIZON_MS (INT64_C(90) * 86400 * 1000) /* what the server looks back without a period */
 #define OPEN INT64_MIN				/* the end of the last part */
 
@@ -50,10 +52,11 @@ struct lister {
 	int64_t newest;	       /* ms: lastSeen of the newest that came */
 	struct listing *known; /* shared: plan.known, whatever becomes of that */
 	bool parallel, serial; /* may be cut; must not be any more */
-	bool closing;	       /* all has come; looks at what moved to the top meanwhile */
+	unsigned closing;      /* all has come; looks at what moved to the top meanwhile, so often */
+	unsigned head_pages;   /* of the head that was looked at last */
 	bool more;	       /* there is more than was fetched */
 	int64_t began;
-	int64_t top; /* ms: the newest of the first page */
+	int64_t top; /* ms: the newest of the first page of the newest head */
 };
 
 /* ---- parts ---- */
@@ -426,7 +429,7 @@ static void on_page(void *arg, struct api_answer *answer)
 			return;
 		}
 	}
-	if (l->pages == 1)
+	if (l->pages == 1 || (l->closing && p == part_at(l->parts.next) && !l->head_pages++))
 		l->top = l->newest;
 	if (first && l->pages == 1)
 		consider_parallel(l, &page, answer);
@@ -538,7 +541,8 @@ static bool is_complete(const struct lister *l)
 }
 
 /* What moved to the top before its old place was reached is in no part: the head is asked
- * for once more. False: there is no need, or it has been. */
+ * for once more, and again where that took several pages, between which more moves. False:
+ * there is no need. */
 static bool close_up(struct lister *l)
 {
 	struct part *p = part_at(l->parts.next), *last = p, *head;
@@ -548,7 +552,9 @@ static bool close_up(struct lister *l)
 		last = part_at(at);
 		n += last->n - last->twice;
 	}
-	if (l->plan.class != &item_issue || l->plan.known || l->closing || l->more || n <= PARALLEL_MIN || !l->top)
+	if (l->plan.class != &item_issue || l->plan.known || l->pages >= PAGES_MAX || n <= PARALLEL_MIN || !l->top)
+		return false;
+	if (l->closing && (l->head_pages < 2 || l->closing >= CLOSING_MAX))
 		return false;
 	l->more |= n >= l->plan.max && (!last->ended || l->parts.prev != &last->link);
 	if (part_cut(last))
@@ -556,8 +562,9 @@ static bool close_up(struct lister *l)
 	head = part_new(l, l->parts.next);
 	if (!head)
 		return false;
-	head->until = l->top - OVERLAP_MS;
-	l->closing = true;
+	head->until = l->top - (l->closing ? 1 : CLOSING_MS);
+	l->closing++;
+	l->head_pages = 0;
 	return true;
 }
 

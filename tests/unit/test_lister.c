@@ -521,6 +521,27 @@ static void test_parts_moving(void **state)
 	}
 }
 
+/* So many move that the last look at the head is of several pages, between which more do. */
+static void test_many_moving(void **state)
+{
+	struct fixture *f = begin(3000);
+	unsigned draw = 1;
+
+	(void)state;
+	list(f, 20000, NULL);
+	while (!f->ends) {
+		for (unsigned i = 0; i < 30; i++) {
+			f->script.clock.now++;
+			draw = (draw * 1103515245 + 12345) & 0x7fffffff;
+			moves_up(f, draw / 8 % 3000 + 1);
+		}
+		serve(f, next_open(f, FIRST));
+	}
+	assert_int_equal(f->error, 0);
+	assert_int_equal(f->listing->n, 3000);
+	end(f);
+}
+
 /* The same where the parts cannot be: what moved up is at the top. */
 static void test_serial_moving(void **state)
 {
@@ -1016,6 +1037,7 @@ int main(void)
 		cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_parts_max),
 		cmocka_unit_test(test_parts_moving),
+		cmocka_unit_test(test_many_moving),
 		cmocka_unit_test(test_serial_moving),
 		cmocka_unit_test(test_late_part),
 		cmocka_unit_test(test_parts_limited),
