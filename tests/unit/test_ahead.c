@@ -413,6 +413,60 @@ static void test_failing_page(void **state)
 	}
 }
 
+/* Answers what is under way, each with three events of the issue that it asks for. */
+static void answer_events(struct fixture *f)
+{
+	for (size_t i = 0; i < f->script.n; i++) {
+		const char *at = strstr(f->script.transfers[i].url, "/issues/");
+		cleanup_buf struct buf b = {0};
+
+		if (f->script.transfers[i].ended)
+			continue;
+		assert_non_null(at);
+		put_events(&b, (unsigned)strtoul(at + strlen("/issues/"), NULL, 10) * 10, 3, strstr(at, "full=1"));
+		script_answer(&f->script, i, 200, plenty, strstr(at, "/events/?") ? b.data : DOCUMENT);
+	}
+	op_tick(&f->mount);
+}
+
+/* Lists the events of the issue and reads them all; how many requests that sent. */
+static size_t reads_events(struct fixture *f, unsigned issue)
+{
+	struct node *events = file_of(f, issue, "events");
+	struct script_reply r;
+	size_t n = f->script.n;
+
+	script_run(&f->mount, &r, verb_opendir, events, NULL);
+	answer_events(f);
+	opened(&r);
+	for (unsigned i = 0; i < 3; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%032x.json", (issue + 100) * 10 + i + 1);
+		script_run(&f->mount, &r, verb_open, entry(f, events, name), NULL);
+		answer_events(f);
+		opened(&r);
+	}
+	return f->script.n - n;
+}
+
+/* The events of one issue after another: a listing and a page an issue, both ahead. */
+static void test_events_of_siblings(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_many(&f);
+	assert_int_equal(reads_events(&f, 1), 3); /* the listing, a body, a page */
+	assert_int_equal(reads_events(&f, 2), 3);
+	assert_int_equal(reads_events(&f, 3), 2 + 4 + 4);
+	assert_int_equal(reads_events(&f, 4), 5 + 5);
+	for (unsigned i = 5; i <= N; i++)
+		reads_events(&f, i);
+	assert_int_equal(f.script.n, 3 + 2 * N + 2);
+	end(&f);
+}
+
 static size_t links(struct fixture *f, const char *name, unsigned i)
 {
 	struct script_reply r;
@@ -471,19 +525,13 @@ static void test_links_of_a_part(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_orders),
-		cmocka_unit_test(test_out_of_order),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_end),
-		cmocka_unit_test(test_hurry),
-		cmocka_unit_test(test_failure_ahead),
-		cmocka_unit_test(test_page),
-		cmocka_unit_test(test_smaller_page),
-		cmocka_unit_test(test_page_without_it),
-		cmocka_unit_test(test_failing_page),
-		cmocka_unit_test(test_links),
-		cmocka_unit_test(test_links_of_a_part),
+		cmocka_unit_test(test_orders),	      cmocka_unit_test(test_out_of_order),
+		cmocka_unit_test(test_random),	      cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_end),	      cmocka_unit_test(test_hurry),
+		cmocka_unit_test(test_failure_ahead), cmocka_unit_test(test_page),
+		cmocka_unit_test(test_smaller_page),  cmocka_unit_test(test_page_without_it),
+		cmocka_unit_test(test_failing_page),  cmocka_unit_test(test_events_of_siblings),
+		cmocka_unit_test(test_links),	      cmocka_unit_test(test_links_of_a_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
