@@ -12,6 +12,7 @@
 #define RESET_MAX_S 3600
 #define LATE_MS 20 /* past a reset, which is told in whole seconds */
 #define AGAIN_MS 1000
+#define AT_ONCE_MS 100 /* what a server that refuses means by at once */
 #define BLOCKED_MAX_MS 60000
 
 static int64_t wall_s(const struct clock *clock)
@@ -30,7 +31,7 @@ static int64_t until_reset_ms(const struct clock *clock, int64_t reset)
 	clock->wall(clock, &now);
 	left = reset - now.tv_sec;
 	if (left <= 0)
-		return 100;
+		return AT_ONCE_MS;
 	return (left < RESET_MAX_S ? left : RESET_MAX_S) * 1000 - now.tv_nsec / 1000000 + LATE_MS;
 }
 
@@ -66,6 +67,7 @@ void governor_begin(struct governor *g, const struct clock *clock)
 		/* until an answer says better: the next window is as the last one */
 		g->remaining = g->limit;
 		g->counted = 0;
+		g->ended = g->told;
 		g->reset = wall_s(clock) + 1;
 	}
 	g->running++;
@@ -89,13 +91,16 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 		g->at_once = n < 1000 ? (unsigned)n : 0;
 	if (number(r, "X-Sentry-Rate-Limit-Limit", &limit) && number(r, "X-Sentry-Rate-Limit-Remaining", &remaining) &&
 	    number(r, "X-Sentry-Rate-Limit-Reset", &reset) && limit && limit < 1000000 && reset < INT64_MAX / 2000) {
-		/* answers come in any order: of one window the least remaining is the newest */
-		if (!g->known || (int64_t)reset > g->reset || remaining < g->remaining)
+		/* answers come in any order: of one window the least remaining is the newest, and
+		 * one that has ended says nothing of the next */
+		if (!g->known || (int64_t)reset > g->reset || ((int64_t)reset > g->ended && remaining < g->remaining))
 			g->remaining = (unsigned)(remaining < limit ? remaining : limit);
 		if (!g->known || (int64_t)reset > g->reset) {
 			g->counted = g->running;
 			g->reset = (int64_t)reset;
 		}
+		if ((int64_t)reset > g->told)
+			g->told = (int64_t)reset;
 		g->limit = (unsigned)limit;
 		g->known = true;
 	}
@@ -103,7 +108,7 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 		int64_t wait = AGAIN_MS;
 
 		if (number(r, "Retry-After", &n))
-			wait = (int64_t)(n < RESET_MAX_S ? n : RESET_MAX_S) * 1000;
+			wait = n ? (int64_t)(n < RESET_MAX_S ? n : RESET_MAX_S) * 1000 : AT_ONCE_MS;
 		else if (number(r, "X-Sentry-Rate-Limit-Reset", &n) && n < INT64_MAX / 2000)
 			wait = until_reset_ms(clock, (int64_t)n);
 		g->blocked = clock->now_ms(clock) + wait;

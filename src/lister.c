@@ -18,7 +18,9 @@
 #define STREAMS_MAX 24u
 #define PAGES_MAX 2200 /* of one listing, whatever the server says */
 #define PAGE 100
-#define OVERLAP_MS 60000			/* of a head: lastSeen is written late by some servers */
+#define OVERLAP_MS 60000 /* of a head: lastSeen is written late by some servers */
+#define CLOSING_MS 1000	 /* the same of the look at the head that ends a listing */
+#define CLOSING_MAX 8
 #define HORIZON_MS (INT64_C(90) * 86400 * 1000) /* what the server looks back without a period */
 #define OPEN INT64_MIN				/* the end of the last part */
 
@@ -26,14 +28,15 @@ struct part {
 	struct list link;
 	struct lister *lister;
 	struct api_call *call;
-	char *cursor;	/* of the next page, owned; NULL: the first, or none */
+	char *cursor;	/* of the next page, or of the last one when it has ended, owned; NULL: the first */
 	int64_t from;	/* ms: where a made-up cursor begins, OPEN: the server's own */
 	int64_t at;	/* ms: lastSeen of the last item that came */
 	int64_t until;	/* ms: ends with an item that was last seen then or before */
 	double density; /* ms for an item */
 	struct item **items;
-	size_t n, cap;
+	size_t n, cap, twice; /* of them some are in another part, too */
 	bool begun, ended;
+	bool past; /* ended with what is the next part's */
 };
 
 struct lister {
@@ -42,11 +45,18 @@ struct lister {
 	void (*progress)(void *);
 	void *arg;
 	struct list parts; /* the newest first */
+	struct map names;  /* of the parts' items */
 	unsigned pages, streams;
 	size_t skipped;
+	size_t hoped;	       /* items that are thought to be wanted, at the most */
+	int64_t newest;	       /* ms: lastSeen of the newest that came */
 	struct listing *known; /* shared: plan.known, whatever becomes of that */
 	bool parallel, serial; /* may be cut; must not be any more */
+	unsigned closing;      /* all has come; looks at what moved to the top meanwhile, so often */
+	unsigned head_pages;   /* of the head that was looked at last */
+	bool more;	       /* there is more than was fetched */
 	int64_t began;
+	int64_t top; /* ms: the newest of the first page of the newest head */
 };
 
 /* ---- parts ---- */
@@ -76,6 +86,18 @@ static void part_free(struct part *p)
 	free(p);
 }
 
+static int note_name(struct part *p, struct item *i)
+{
+	struct map *names = &p->lister->names;
+
+	if (i->class->numbered)
+		return 0;
+	if (!map_get(names, str_of(i->name)))
+		return map_put(names, str_of(i->name), i);
+	p->twice++;
+	return 0;
+}
+
 static int part_add(struct part *p, struct item *i)
 {
 	if (p->n == p->cap) {
@@ -90,7 +112,7 @@ static int part_add(struct part *p, struct item *i)
 		p->cap = cap;
 	}
 	p->items[p->n++] = i;
-	return 0;
+	return note_name(p, i);
 }
 
 static struct part *part_at(struct list *l)
@@ -98,10 +120,30 @@ static struct part *part_at(struct list *l)
 	return container_of(l, struct part, link);
 }
 
+/* Frees the parts behind this one. */
+static int part_cut(struct part *last)
+{
+	struct lister *l = last->lister;
+	int r = 0;
+
+	map_done(&l->names);
+	while (l->parts.prev != &last->link)
+		part_free(part_at(l->parts.prev));
+	for (struct list *at = l->parts.next; at != &l->parts; at = at->next) {
+		struct part *p = part_at(at);
+
+		p->twice = 0;
+		for (size_t i = 0; i < p->n && !r; i++)
+			r = note_name(p, p->items[i]);
+	}
+	return r;
+}
+
 void lister_cancel(struct lister *l)
 {
 	if (!l)
 		return;
+	map_done(&l->names);
 	while (!list_empty(&l->parts))
 		part_free(part_at(l->parts.next));
 	listing_unref(l->known);
@@ -133,15 +175,17 @@ static void fail(struct lister *l, int error, const struct api_answer *answer)
 	finish(l, &end);
 }
 
-/* What the head does not say anything of stays as it is known. */
+/* What the head does not say anything of stays as it is known; so does what a change of
+ * ours told of after the head was asked for. */
 static int add_known(struct listing *to, const struct listing *known, int64_t until, size_t max)
 {
+	int64_t asked = to->asked;
 	int r = 0;
 
 	for (size_t i = 0; i < known->n && !r; i++) {
 		struct item *item = known->items[i];
 
-		if (item->gone || ms_of(&item->mtime) > until)
+		if (item->gone || (ms_of(&item->mtime) > until && item->fetched <= asked))
 			continue;
 		if (to->n >= max) {
 			to->cut = true;
@@ -176,8 +220,13 @@ static void succeed(struct lister *l, const struct api_answer *last)
 		r = add_known(end.listing, l->plan.known, part_at(l->parts.next)->until, max);
 	if (!r && l->plan.class->numbered)
 		r = listing_number(end.listing);
-	if (!r)
+	if (!r) {
 		end.listing->skipped = l->skipped;
+		end.listing->cut |= l->more;
+		end.listing->newest = l->newest;
+		if (l->plan.known && l->plan.known->newest > l->newest)
+			end.listing->newest = l->plan.known->newest;
+	}
 	end.error = r;
 	finish(l, &end);
 }
@@ -186,9 +235,9 @@ static void succeed(struct lister *l, const struct api_answer *last)
 
 struct page {
 	struct part *part;
-	size_t n;
-	int64_t first;
-	bool past; /* came to what is the next part's */
+	size_t n;      /* entries */
+	int64_t first; /* ms: lastSeen of the first that can be used */
+	bool useful;   /* there is one */
 };
 
 static int on_entry(void *arg, const cJSON *tree, struct str bytes)
@@ -216,12 +265,18 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 	}
 	if (r)
 		return r;
+	/* an item that a change of ours holds keeps its own time, which is not the page's */
 	seen = ms_of(&item->mtime);
-	if (page->n == 1)
+	if (l->plan.class == &item_issue && item->fetched != l->plan.asked)
+		seen = item_ms(l->plan.class, tree);
+	if (!page->useful)
 		page->first = seen;
+	page->useful = true;
 	p->at = seen;
+	if (seen > l->newest)
+		l->newest = seen;
 	if (p->until != OPEN && seen <= p->until) {
-		page->past = true;
+		p->past = true;
 		item_unref(item);
 		return 0;
 	}
@@ -230,14 +285,17 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 
 static void schedule(struct lister *l, const struct api_answer *last);
 
-/* The server does not take made-up cursors: all of it again, in order. A part that came to
- * its end has left out what was another's, so none of them is kept. */
-static bool go_serial(struct lister *l)
+/* Drops all parts but the first, which goes on to the end in order; where it has ended at
+ * the next one, with its last page once more, since the rest of that was not kept. */
+static int go_serial(struct lister *l)
 {
-	while (!list_empty(&l->parts))
-		part_free(part_at(l->parts.next));
+	struct part *first = part_at(l->parts.next);
+
+	first->until = OPEN;
+	first->ended &= !first->past;
+	first->past = false;
 	l->serial = true;
-	return part_new(l, &l->parts);
+	return part_cut(first);
 }
 
 static bool is_seek(struct str cursor)
@@ -267,8 +325,11 @@ static void consider_parallel(struct lister *l, const struct page *page, const s
 	int64_t now = l->plan.api->clock->now_ms(l->plan.api->clock);
 
 	if (l->plan.class != &item_issue || l->plan.known || l->plan.max <= PARALLEL_MIN || !is_long ||
-	    !answer->cursor.s || !is_seek(answer->cursor) || !page->n)
+	    !answer->cursor.s || !is_seek(answer->cursor) || !page->useful)
 		return;
+	/* a thousand is what some servers stop counting at */
+	if (answer->hits > PARALLEL_MIN && answer->hits < l->plan.max)
+		l->hoped = answer->hits + answer->hits / 16;
 	l->streams = count_streams(l, now);
 	l->parallel = l->streams > 1;
 }
@@ -280,6 +341,31 @@ static void consider_full(struct lister *l, struct part *p)
 		return;
 	l->plan.known = NULL;
 	p->until = OPEN;
+}
+
+/* Does what comes behind this part have anything, or may it yet? */
+static bool has_rest(const struct part *p)
+{
+	const struct lister *l = p->lister;
+
+	if (l->plan.known || l->closing)
+		return true;
+	for (const struct list *at = p->link.next; at != &l->parts; at = at->next) {
+		const struct part *next = container_of(at, struct part, link);
+
+		if (next->n || next->past || !next->ended)
+			return true;
+	}
+	return false;
+}
+
+/* Does the answer to a made-up cursor tell that the server does not take such ones? It
+ * begins with newer items, or has none though the part before it has met one. */
+static bool begins_elsewhere(const struct part *p, const struct page *page, const struct api_answer *answer)
+{
+	if (page->n || answer->cursor.s)
+		return page->useful && page->first > p->from + 1000;
+	return container_of(p->link.prev, struct part, link)->past;
 }
 
 static void on_page(void *arg, struct api_answer *answer)
@@ -301,11 +387,12 @@ static void on_page(void *arg, struct api_answer *answer)
 			journal_add(&l->plan.api->errors, l->plan.api->clock,
 				    "GET %s: the answer is not the JSON list that was expected", l->plan.key);
 	}
-	if (made_up && (r == -EINVAL || (!r && page.n && page.first > p->from + 1000))) {
-		if (go_serial(l))
-			schedule(l, answer);
+	if (made_up && (r == -EINVAL || (!r && begins_elsewhere(p, &page, answer)))) {
+		r = go_serial(l);
+		if (r)
+			fail(l, r, NULL);
 		else
-			fail(l, -ENOMEM, NULL);
+			schedule(l, answer);
 		return;
 	}
 	if (r) {
@@ -314,12 +401,36 @@ static void on_page(void *arg, struct api_answer *answer)
 	}
 	if (p->n > had + 1)
 		p->density = (double)(first ? page.first - p->at : before - p->at) / (double)(p->n - had);
-	free(steal(&p->cursor));
-	p->ended = page.past || !answer->cursor.s || l->pages >= PAGES_MAX;
-	if (!p->ended && !(p->cursor = str_dup(answer->cursor))) {
-		fail(l, -ENOMEM, NULL);
+	/* nothing is older than what ends here */
+	if (!answer->cursor.s && !p->past && !l->closing)
+		r = part_cut(p);
+	/* but what a part has met is there, whatever the next one says */
+	if (p->past && !r && !has_rest(p)) {
+		r = part_cut(p);
+		p->past = false;
+		p->until = OPEN;
+		if (!r)
+			schedule(l, answer);
+		else
+			fail(l, r, NULL);
 		return;
 	}
+	if (r) {
+		fail(l, r, NULL);
+		return;
+	}
+	l->more |= !p->past && answer->cursor.s && l->pages >= PAGES_MAX;
+	p->ended = p->past || !answer->cursor.s || l->pages >= PAGES_MAX;
+	if (!p->ended) {
+		free(p->cursor);
+		p->cursor = str_dup(answer->cursor);
+		if (!p->cursor) {
+			fail(l, -ENOMEM, NULL);
+			return;
+		}
+	}
+	if (l->pages == 1 || (l->closing && p == part_at(l->parts.next) && !l->head_pages++))
+		l->top = l->newest;
 	if (first && l->pages == 1)
 		consider_parallel(l, &page, answer);
 	consider_full(l, p);
@@ -391,14 +502,15 @@ static struct part *find_longest(struct lister *l, double *need)
 	struct part *longest = NULL;
 	double before = 0, most = 2 * PAGE;
 
-	for (struct list *at = l->parts.next; at != &l->parts && before < (double)l->plan.max; at = at->next) {
+	for (struct list *at = l->parts.next; at != &l->parts && before < (double)l->hoped; at = at->next) {
 		struct part *p = part_at(at);
-		double left = left_of(l, p), wanted = (double)l->plan.max - before - (double)p->n;
+		double left = left_of(l, p), wanted = (double)l->hoped - before - (double)p->n;
 
 		if (left > wanted)
 			left = wanted;
-		/* the page that is under way is not another's */
-		if (p->begun || p->from != OPEN) {
+		/* the page that is under way is not another's; what there is of one that has not
+		 * answered yet is a guess, which is made once */
+		if (p->begun || l->pages == 1) {
 			if (left - PAGE > most) {
 				most = left - PAGE;
 				longest = p;
@@ -419,12 +531,40 @@ static bool is_complete(const struct lister *l)
 	for (struct list *at = l->parts.next; at != &l->parts; at = at->next) {
 		const struct part *p = part_at(at);
 
-		n += p->n;
+		n += p->n - p->twice;
 		if (n >= l->plan.max)
 			return true;
 		if (!p->ended)
 			return false;
 	}
+	return true;
+}
+
+/* What moved to the top before its old place was reached is in no part: the head is asked
+ * for once more, and again where that took several pages, between which more moves. False:
+ * there is no need. */
+static bool close_up(struct lister *l)
+{
+	struct part *p = part_at(l->parts.next), *last = p, *head;
+	size_t n = 0;
+
+	for (struct list *at = l->parts.next; at != &l->parts && n < l->plan.max; at = at->next) {
+		last = part_at(at);
+		n += last->n - last->twice;
+	}
+	if (l->plan.class != &item_issue || l->plan.known || l->pages >= PAGES_MAX || n <= PARALLEL_MIN || !l->top)
+		return false;
+	if (l->closing && (l->head_pages < 2 || l->closing >= CLOSING_MAX))
+		return false;
+	l->more |= n >= l->plan.max && (!last->ended || l->parts.prev != &last->link);
+	if (part_cut(last))
+		return false;
+	head = part_new(l, l->parts.next);
+	if (!head)
+		return false;
+	head->until = l->top - (l->closing ? 1 : CLOSING_MS);
+	l->closing++;
+	l->head_pages = 0;
 	return true;
 }
 
@@ -434,11 +574,11 @@ static void schedule(struct lister *l, const struct api_answer *last)
 	double before = 0, need;
 	struct part *p;
 
-	if (is_complete(l)) {
+	if (is_complete(l) && !close_up(l)) {
 		succeed(l, last);
 		return;
 	}
-	if (l->parallel && !l->serial) {
+	if (l->parallel && !l->serial && !l->closing) {
 		for (struct list *at = l->parts.next; at != &l->parts; at = at->next)
 			running += !part_at(at)->ended;
 		while (running < l->streams && (p = find_longest(l, &need)) && split(l, p, need))
@@ -451,7 +591,7 @@ static void schedule(struct lister *l, const struct api_answer *last)
 			fail(l, -ENOMEM, NULL);
 			return;
 		}
-		before += (double)p->n;
+		before += (double)(p->n - p->twice);
 	}
 	l->progress(l->arg);
 }
@@ -462,17 +602,6 @@ void lister_hurry(struct lister *l)
 	for (struct list *at = l->parts.next; at != &l->parts; at = at->next)
 		if (part_at(at)->call)
 			api_hurry(part_at(at)->call);
-}
-
-/* ms: what is known newest was last seen then. */
-static int64_t newest_of(const struct listing *known)
-{
-	int64_t newest = OPEN;
-
-	for (size_t i = 0; i < known->n; i++)
-		if (ms_of(&known->items[i]->mtime) > newest)
-			newest = ms_of(&known->items[i]->mtime);
-	return newest;
 }
 
 struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, void (*progress)(void *), void *arg)
@@ -486,6 +615,7 @@ struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, 
 	l->done = done;
 	l->progress = progress;
 	l->arg = arg;
+	l->hoped = plan->max;
 	l->began = plan->api->clock->now_ms(plan->api->clock);
 	list_init(&l->parts);
 	/* of a listing of one page the head is all of it */
@@ -494,7 +624,7 @@ struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, 
 	l->known = l->plan.known ? listing_ref(l->plan.known) : NULL;
 	p = part_new(l, &l->parts);
 	if (p && l->plan.known)
-		p->until = newest_of(l->plan.known) - OVERLAP_MS;
+		p->until = l->plan.known->newest - OVERLAP_MS;
 	if (!p || !fetch(p)) {
 		lister_cancel(l);
 		return NULL;
