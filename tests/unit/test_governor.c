@@ -288,6 +288,39 @@ static void test_no_answer(void **state)
 	assert_int_equal(f.governor.counted, 0);
 }
 
+/* The server's clock goes before or behind: a window ends when it does by that one. */
+static void test_other_clock(void **state)
+{
+	static const struct {
+		const char *date;
+		int64_t ahead; /* s: of the server's reset */
+		int64_t wait;
+	} table[] = {
+		{"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n", 1, 1020},
+		{"Date: Thu, 01 Jan 2026 00:01:00 GMT\r\n", 61, 1020},
+		{"Date: Wed, 31 Dec 2025 23:00:00 GMT\r\n", -3599, 1020},
+		{"Date: Thu, 01 Jan 2026 00:00:02 GMT\r\n", 2, 2020}, /* on its way */
+		{"Date: today\r\n", 1, 1020},
+		{"Date: \r\n", 1, 1020},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct fixture f;
+		char headers[512];
+
+		begin(&f);
+		snprintf(headers, sizeof(headers), "%s%s", table[i].date, window(10, 0, W + table[i].ahead));
+		told(&f, headers);
+		assert_int_equal(wait(&f, false), table[i].wait);
+		snprintf(headers, sizeof(headers), "%sX-Sentry-Rate-Limit-Reset: %lld\r\n", table[i].date,
+			 (long long)(W + table[i].ahead));
+		start(&f, 1);
+		answered(&f, 429, headers);
+		assert_int_equal(f.governor.blocked - NOW, table[i].wait);
+	}
+}
+
 static void test_junk(void **state)
 {
 	static const char *const junk[] = {
@@ -337,7 +370,7 @@ int main(void)
 		cmocka_unit_test(test_any_order),    cmocka_unit_test(test_new_window),
 		cmocka_unit_test(test_late_answers), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_refusal), cmocka_unit_test(test_no_answer),
-		cmocka_unit_test(test_junk),
+		cmocka_unit_test(test_other_clock),  cmocka_unit_test(test_junk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
