@@ -16,6 +16,8 @@
 #include "sentryfs/source.h"
 
 #define PAGE_MAX 100u
+#define EVENTS_AHEAD 80u /* bodies behind the one that is read */
+#define PAGES_AHEAD 20u
 #define RUN_MIN 3u /* steps in order that make a habit */
 
 void ahead_init(struct ahead *a)
@@ -273,12 +275,12 @@ static size_t find_event(struct op *op, const struct node *n, size_t *count)
 	return SIZE_MAX;
 }
 
-/* The pages behind this one, where the reader goes on. */
+/* The pages behind this one, where the reader goes on: the smaller they are, the more. */
 static void fetch_pages(struct op *op, const struct node *issue, size_t from, size_t count)
 {
-	unsigned page = op->mount->ahead.page;
+	unsigned page = op->mount->ahead.page, pages = 2 + EVENTS_AHEAD / page;
 
-	for (unsigned i = 0; i < AHEAD_WINDOW_MAX / 2 && from < count; i++, from += page) {
+	for (unsigned i = 0; i < pages && i < PAGES_AHEAD && from < count; i++, from += page) {
 		cleanup_ask struct ask a = {0};
 
 		if (!ask_page(op, issue, from, &a))

@@ -385,11 +385,6 @@ struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_
 	return c;
 }
 
-struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg)
-{
-	return api_send(a, &(struct api_request){.method = "GET", .path = path, .cursor = cursor}, done, arg);
-}
-
 void api_cancel(struct api_call *c)
 {
 	if (c->transfer) {
@@ -401,6 +396,8 @@ void api_cancel(struct api_call *c)
 
 void api_hurry(struct api_call *c)
 {
+	if (c->ahead && !c->transfer)
+		c->due = 0; /* what is kept for others is for it now */
 	c->ahead = false;
 }
 

@@ -96,8 +96,7 @@ double attr_timeout(const struct op *op, struct node *n, const struct stat *st)
 
 	if (!S_ISREG(n->kind->mode))
 		return kind_is_dir(n->kind) ? ATTR_NAMED_TIMEOUT : 0;
-	if (n->scratch || n->kind->from == FROM_NOTHING || !n->size_stamp ||
-	    st->st_size != (off_t)n->size)
+	if (n->scratch || n->kind->from == FROM_NOTHING || !n->size_stamp || st->st_size != (off_t)n->size)
 		return 0;
 	n->told_size = n->size;
 	n->told_until = op->start + (int64_t)(timeout * 1000) + 1;

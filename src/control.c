@@ -70,6 +70,8 @@ static void mend_comment(struct change_step *step)
 
 static int report_change(struct change *c)
 {
+	cleanup_buf struct buf words = {0};
+	struct report r = {.what = c->what};
 	const struct change_step *failed;
 
 	for (size_t s = 0; s < c->n; s++)
@@ -80,14 +82,11 @@ static int report_change(struct change *c)
 		report_success(c->about);
 		return 0;
 	}
-	cleanup_buf struct buf words = {0};
-	struct report r = {
-		.what = c->what,
-		.error = failed->error,
-		.sent = failed->sent,
-		.accepted = failed->error == -EINVAL ? c->accepted : NULL,
-	};
-
+	r.error = failed->error;
+	r.sent = failed->sent;
+	r.accepted = failed->error == -EINVAL ? c->accepted : NULL;
+	if (failed->effect == EFFECT_DELETED && failed->error != -EACCES)
+		r.next = "look whether the issue is still there, then try again";
 	buf_init(&words, 4096);
 	buf_puts(&words, failed->words ? failed->words : "");
 	if (failed != c->steps)

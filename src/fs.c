@@ -372,7 +372,7 @@ static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 	const struct handle *h = handle_of(fi);
 	struct op *op = new_op(req, NULL, ino, NULL);
 	cleanup_free char *out = op ? malloc(size) : NULL;
-	struct dir_entry e;
+	struct dir_entry e = {0};
 	size_t used = 0;
 
 	if (!op)

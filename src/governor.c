@@ -12,6 +12,8 @@
 #define RESET_MAX_S 3600
 #define LATE_MS 20 /* past a reset, which is told in whole seconds */
 #define AGAIN_MS 1000
+#define SKEW_S 3
+#define AT_ONCE_MS 100 /* what a server that refuses means by at once */
 #define BLOCKED_MAX_MS 60000
 
 static int64_t wall_s(const struct clock *clock)
@@ -30,7 +32,7 @@ static int64_t until_reset_ms(const struct clock *clock, int64_t reset)
 	clock->wall(clock, &now);
 	left = reset - now.tv_sec;
 	if (left <= 0)
-		return 100;
+		return AT_ONCE_MS;
 	return (left < RESET_MAX_S ? left : RESET_MAX_S) * 1000 - now.tv_nsec / 1000000 + LATE_MS;
 }
 
@@ -66,6 +68,7 @@ void governor_begin(struct governor *g, const struct clock *clock)
 		/* until an answer says better: the next window is as the last one */
 		g->remaining = g->limit;
 		g->counted = 0;
+		g->ended = g->told;
 		g->reset = wall_s(clock) + 1;
 	}
 	g->running++;
@@ -77,25 +80,64 @@ static bool number(const struct http_response *r, const char *header, uint64_t *
 	return !str_to_u64(http_header(r, header), n);
 }
 
+/* A reset is told by the server's clock, which may be minutes from this one. */
+static void learn_skew(struct governor *g, const struct clock *clock, const struct http_response *r)
+{
+	struct str date = http_header(r, "Date");
+	char text[64];
+	struct tm tm = {0};
+	int64_t skew;
+
+	if (!date.n || date.n >= sizeof(text))
+		return;
+	memcpy(text, date.s, date.n);
+	text[date.n] = '\0';
+	if (!strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+		return;
+	skew = (int64_t)timegm(&tm) - wall_s(clock);
+	/* answers take their time, and seconds are whole ones */
+	if (skew <= g->skew + SKEW_S && skew >= g->skew - SKEW_S)
+		return;
+	g->skew = skew > SKEW_S || skew < -SKEW_S ? skew : 0;
+	g->known = false;
+	g->told = g->ended = 0;
+}
+
+/* The reset that an answer tells of, by this clock. */
+static bool reset_of(const struct governor *g, const struct http_response *r, int64_t *reset)
+{
+	uint64_t n;
+
+	if (!number(r, "X-Sentry-Rate-Limit-Reset", &n) || n >= INT64_MAX / 2000)
+		return false;
+	*reset = (int64_t)n - g->skew;
+	return true;
+}
+
 void governor_end(struct governor *g, const struct clock *clock, const struct http_response *r)
 {
-	uint64_t limit, remaining, reset, n;
+	uint64_t limit, remaining, n;
+	int64_t reset;
 
 	g->running -= g->running > 0;
 	g->counted -= g->counted > 0;
 	if (!r || r->error)
 		return;
+	learn_skew(g, clock, r);
 	if (number(r, "X-Sentry-Rate-Limit-ConcurrentLimit", &n))
 		g->at_once = n < 1000 ? (unsigned)n : 0;
 	if (number(r, "X-Sentry-Rate-Limit-Limit", &limit) && number(r, "X-Sentry-Rate-Limit-Remaining", &remaining) &&
-	    number(r, "X-Sentry-Rate-Limit-Reset", &reset) && limit && limit < 1000000 && reset < INT64_MAX / 2000) {
-		/* answers come in any order: of one window the least remaining is the newest */
-		if (!g->known || (int64_t)reset > g->reset || remaining < g->remaining)
+	    reset_of(g, r, &reset) && limit && limit < 1000000) {
+		/* answers come in any order: of one window the least remaining is the newest, and
+		 * one that has ended says nothing of the next */
+		if (!g->known || reset > g->reset || (reset > g->ended && remaining < g->remaining))
 			g->remaining = (unsigned)(remaining < limit ? remaining : limit);
-		if (!g->known || (int64_t)reset > g->reset) {
+		if (!g->known || reset > g->reset) {
 			g->counted = g->running;
-			g->reset = (int64_t)reset;
+			g->reset = reset;
 		}
+		if (reset > g->told)
+			g->told = reset;
 		g->limit = (unsigned)limit;
 		g->known = true;
 	}
@@ -103,14 +145,13 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 		int64_t wait = AGAIN_MS;
 
 		if (number(r, "Retry-After", &n))
-			wait = (int64_t)(n < RESET_MAX_S ? n : RESET_MAX_S) * 1000;
-		else if (number(r, "X-Sentry-Rate-Limit-Reset", &n) && n < INT64_MAX / 2000)
-			wait = until_reset_ms(clock, (int64_t)n);
+			wait = n ? (int64_t)(n < RESET_MAX_S ? n : RESET_MAX_S) * 1000 : AT_ONCE_MS;
+		else if (reset_of(g, r, &reset))
+			wait = until_reset_ms(clock, reset);
 		g->blocked = clock->now_ms(clock) + wait;
 	} else if (g->blocked - clock->now_ms(clock) >= BLOCKED_MAX_MS) {
 		g->blocked = 0; /* the one that was tried came through */
-	} else if (number(r, "X-Sentry-Rate-Limit-Remaining", &n) && !n &&
-		   number(r, "X-Sentry-Rate-Limit-Reset", &reset) && reset < INT64_MAX / 2000 && !g->known) {
-		g->blocked = clock->now_ms(clock) + until_reset_ms(clock, (int64_t)reset);
+	} else if (number(r, "X-Sentry-Rate-Limit-Remaining", &n) && !n && reset_of(g, r, &reset) && !g->known) {
+		g->blocked = clock->now_ms(clock) + until_reset_ms(clock, reset);
 	}
 }

@@ -18,7 +18,7 @@
 #include "sentryfs/log.h"
 
 #define HEADERS_MAX ((size_t)64 << 10)
-#define CONNECTIONS_MAX 16L
+#define CONNECTIONS_MAX 24L
 
 struct http {
 	struct transport transport;

@@ -313,7 +313,7 @@ int item_put(struct item_store *s, const struct item_class *class, const char *s
 	     struct str bytes, int64_t asked, const struct timespec *wall, bool listed, struct item **ret)
 {
 	cleanup_buf struct buf scratch = {0};
-	struct item_fields f;
+	struct item_fields f = {0};
 	struct item *i;
 	int r = parse(class, entry, &f, &scratch);
 
@@ -337,11 +337,20 @@ int item_put(struct item_store *s, const struct item_class *class, const char *s
 	return r;
 }
 
+int64_t item_ms(const struct item_class *class, const cJSON *entry)
+{
+	cleanup_buf struct buf scratch = {0};
+	struct item_fields f = {0};
+
+	parse(class, entry, &f, &scratch);
+	return (int64_t)f.mtime.tv_sec * 1000 + f.mtime.tv_nsec / 1000000;
+}
+
 int item_apply(struct item *i, struct str delta, int64_t now, const struct timespec *wall)
 {
 	cleanup_buf struct buf merged = {0}, scratch = {0};
 	cleanup_json cJSON *tree = NULL;
-	struct item_fields f;
+	struct item_fields f = {0};
 	struct str id;
 	int r;
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "sentryfs/name.h"
-#include "sentryfs/verbs.h"
+#include "sentryfs/op.h"
 
 static void name_store(struct mount *m, const char *token)
 {

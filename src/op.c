@@ -17,6 +17,36 @@
 /* The kernel tells an interrupt once, for any signal; look again this often. */
 #define INTERRUPT_LOOK_MS 50
 
+/* ---- handles ---- */
+
+struct handle *handle_free(struct handle *h)
+{
+	if (!h)
+		return NULL;
+	if (h->counts && !--h->node->opens)
+		blob_unref(steal(&h->node->content));
+	buf_done(&h->text);
+	blob_unref(h->content);
+	listing_unref(h->listing);
+	list_remove(&h->link);
+	node_unref(h->node, 1);
+	free(h);
+	return NULL;
+}
+
+struct handle *handle_new(struct node *n)
+{
+	struct handle *h = calloc(1, sizeof(*h));
+
+	if (h) {
+		h->node = node_ref(n);
+		list_add(&n->tree->handles, &h->link);
+	}
+	return h;
+}
+
+/* ---- operations ---- */
+
 static int64_t now_ms(const struct mount *m)
 {
 	return m->clock->now_ms(m->clock);

@@ -177,3 +177,19 @@ int scratch_write(struct scratch *s, struct str bytes, size_t offset)
 	buf_add(&s->data, bytes.s + inside, bytes.n - inside);
 	return s->data.error;
 }
+
+struct node *scratch_node(struct tree *t, struct scratch *s)
+{
+	const struct kind *k = kind_of(KIND_SCRATCH);
+	struct node *n = node_get(t, s->dir, k, s->name, NULL);
+
+	/* of an earlier file of that name, which somebody may still have open */
+	if (n && n->scratch && n->scratch != s) {
+		node_unname(n);
+		node_unref(n, 1);
+		n = node_get(t, s->dir, k, s->name, NULL);
+	}
+	if (n && !n->scratch)
+		n->scratch = scratch_ref(s);
+	return n;
+}

@@ -166,37 +166,11 @@ int verb_lookup(struct op *op)
 	if (k)
 		return reply_node(op, node_get(&m->tree, op->node, k, op->name, NULL));
 	if (op->node->kind->scratch && (s = scratch_find(&m->scratches, op->node, op->name)))
-		return reply_node(op, verb_scratch_node(m, s));
+		return reply_node(op, scratch_node(&m->tree, s));
 	return op->node->kind->child ? lookup_dynamic(op, kind_of(op->node->kind->child)) : -ENOENT;
 }
 
 /* ---- directories ---- */
-
-struct handle *handle_free(struct handle *h)
-{
-	if (!h)
-		return NULL;
-	if (h->counts && !--h->node->opens)
-		blob_unref(steal(&h->node->content));
-	buf_done(&h->text);
-	blob_unref(h->content);
-	listing_unref(h->listing);
-	list_remove(&h->link);
-	node_unref(h->node, 1);
-	free(h);
-	return NULL;
-}
-
-struct handle *handle_new(struct node *n)
-{
-	struct handle *h = calloc(1, sizeof(*h));
-
-	if (h) {
-		h->node = node_ref(n);
-		list_add(&n->tree->handles, &h->link);
-	}
-	return h;
-}
 
 /* With the first listing of issues comes what the token may do, so that the modes of what
  * is listed tell the truth. Without an answer everything is thought to be allowed. */

@@ -82,22 +82,6 @@ static const char *nearest_control(const struct node *dir, const char *name)
 
 /* ---- open ---- */
 
-struct node *verb_scratch_node(struct mount *m, struct scratch *s)
-{
-	const struct kind *k = kind_of(KIND_SCRATCH);
-	struct node *n = node_get(&m->tree, s->dir, k, s->name, NULL);
-
-	/* of an earlier file of that name, which somebody may still have open */
-	if (n && n->scratch && n->scratch != s) {
-		node_unname(n);
-		node_unref(n, 1);
-		n = node_get(&m->tree, s->dir, k, s->name, NULL);
-	}
-	if (n && !n->scratch)
-		n->scratch = scratch_ref(s);
-	return n;
-}
-
 static int may_write(struct op *op, struct node *n)
 {
 	const struct mount *m = op->mount;
@@ -174,7 +158,7 @@ int verb_create(struct op *op)
 	if (r)
 		return r;
 	m->clock->wall(m->clock, &s->mtime);
-	e.node = verb_scratch_node(m, s);
+	e.node = scratch_node(&m->tree, s);
 	h = e.node ? handle_new(e.node) : NULL;
 	if (!h) {
 		node_unref(e.node, 1);

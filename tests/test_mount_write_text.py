@@ -28,6 +28,34 @@ def note_ids(one):
     return [a["id"] for a in one.server()["activity"] if a["type"] == "note"][::-1]
 
 
+# ---- O_APPEND ----
+
+def test_appended_pieces_stay_together_when_somebody_looks(issue, sandbox):
+    """The kernel takes the offset of an appended piece from the file's size, which a stat sets back."""
+    fd = os.open(issue / "comments/new", os.O_WRONLY | os.O_APPEND)
+    for piece in (b"one\n", b"two\n", b"three\n"):
+        assert os.write(fd, piece) == len(piece)
+        assert os.stat(issue / "comments/new").st_size == 0
+    os.close(fd)
+    assert asked(sandbox) == [post(issue, "one\ntwo\nthree")]
+
+
+# ---- scratch files of one name ----
+
+def test_a_new_scratch_file_of_an_old_name_is_another_file(issue, sandbox):
+    where = issue / "status~"
+    old = os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    assert os.write(old, b"old") == 3
+    os.unlink(where)
+    new = os.open(where, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    assert os.write(new, b"new one") == 7 and os.write(old, b"er") == 2
+    assert os.pread(new, 99, 0) == b"new one" and os.pread(old, 99, 0) == b"older"
+    os.close(old)
+    os.close(new)
+    os.unlink(where)
+    assert asked(sandbox) == []
+
+
 # ---- statusDetails ----
 
 def test_status_details(issue, sandbox):

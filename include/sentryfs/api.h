@@ -79,7 +79,6 @@ struct api_call;
  * `done` is called once, later, unless cancelled. NULL without memory.
  */
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);
-struct api_call *api_get(struct api *a, const char *path, const char *cursor, api_done_fn *done, void *arg);
 void api_cancel(struct api_call *c);
 /* Somebody waits for it now. */
 void api_hurry(struct api_call *c);

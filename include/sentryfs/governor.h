@@ -21,6 +21,9 @@ struct governor {
 	unsigned running;   /* requests without an answer */
 	unsigned counted;   /* of those, begun in this window and not in `remaining` yet */
 	int64_t reset;	    /* wall clock, s: when the window ends */
+	int64_t told;	    /* s: the newest such time that an answer told of */
+	int64_t ended;	    /* s: of the windows up to this one nothing counts any more */
+	int64_t skew;	    /* s: how far the server's clock is ahead of this one */
 	int64_t blocked;    /* ms: until then nothing, a 429 said */
 };
 

@@ -88,6 +88,8 @@ void item_store_release(struct item_store *s);
  */
 int item_put(struct item_store *s, const struct item_class *class, const char *scope, const cJSON *entry,
 	     struct str bytes, int64_t asked, const struct timespec *wall, bool listed, struct item **ret);
+/* When the entry itself was last seen, whatever the item of it holds; ms, 0: it does not say. */
+int64_t item_ms(const struct item_class *class, const cJSON *entry);
 /* Puts the members of `delta`, the answer to a change of ours, in the place of the
  * item's own; where it is whole (it has the id) all of it is as of `now`. -EBADMSG,
  * -ENOMEM. */

@@ -14,6 +14,7 @@ struct listing {
 	struct map by_name;   /* of items */
 	struct item **sorted; /* owned; made when it is asked for */
 	int64_t asked;	      /* ms: when what is there for the longest was asked for */
+	int64_t newest;	      /* ms: of issues, lastSeen of the newest as it was listed */
 	bool cut;	      /* more exist than were asked for */
 	size_t skipped;	      /* entries that could not be used */
 };

@@ -34,6 +34,9 @@ struct handle {
 	int refused; /* why a piece was not taken, until the text begins anew */
 };
 
+struct handle *handle_new(struct node *n);    /* NULL without memory */
+struct handle *handle_free(struct handle *h); /* accepts NULL, returns NULL */
+
 struct op_entry {
 	struct node *node; /* carries one count for the kernel; NULL: no such name */
 	struct stat attr;

@@ -49,6 +49,9 @@ int scratch_rename(struct scratch *s, const char *name);
 struct scratch *scratch_ref(struct scratch *s);
 void scratch_unref(struct scratch *s); /* accepts NULL */
 
+/* Its node, with a reference. NULL without memory. */
+struct node *scratch_node(struct tree *t, struct scratch *s);
+
 /* As write(2) and truncate(2) do; a hole is zeros. 0, -EFBIG, -ENOMEM. */
 int scratch_write(struct scratch *s, struct str bytes, size_t offset);
 int scratch_truncate(struct scratch *s, size_t size);

@@ -48,9 +48,4 @@ int verb_access(struct op *op);	    /* op->flags */
 enum { SET_MODE = 1, SET_UID = 2, SET_GID = 4, SET_SIZE = 8, SET_TIMES = 16 };
 int verb_setattr(struct op *op); /* op->attr, op->attr_set; op->handle where a file is open */
 
-struct handle *handle_new(struct node *n);    /* NULL without memory */
-struct handle *handle_free(struct handle *h); /* accepts NULL, returns NULL */
-/* A scratch file's node, with a reference. NULL without memory. */
-struct node *verb_scratch_node(struct mount *m, struct scratch *s);
-
 #endif

@@ -28,6 +28,17 @@ typedef int wish_fn(struct op *op, const struct node *n, const struct item *issu
 
 wish_fn wish_status, wish_details, wish_assignee, wish_priority, wish_flag;
 
+/* ---- for grammars ---- */
+
+#define WISH_WINDOW_MAX 10080u /* minutes; the server's (status_details.py) */
+#define WISH_NUMBER_MAX 1000000000u
+
+struct buf *wish_body(struct wish *w);		    /* the next one, empty */
+struct buf *wish_expect(struct wish *w);	    /* empty */
+int wish_refuse(struct wish *w, const char *words); /* -EINVAL */
+int wish_end(const struct wish *w);		    /* 0, or what went wrong in a buffer */
+bool wish_shows(const struct item *issue, struct str expect);
+
 #define WISH_STATUS                                                                                                    \
 	"resolved, unresolved, ignored, resolvedInNextRelease; resolved in VERSION, @next, @latest or "                \
 	"@commit:REPOSITORY@SHA; ignored forever; ignored for 30m, 12h, 7d or 2w; ignored until 100x, 100x/1h, 10u "   \

@@ -51,7 +51,7 @@ static inline void script_wall(const struct clock *c, struct timespec *ts)
 
 /* ---- the network ---- */
 
-#define SCRIPT_TRANSFERS 256
+#define SCRIPT_TRANSFERS 2400
 
 struct script_transfer {
 	char *method, *url, *body;

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""Long listings: fetched in parts where the server takes a time for a cursor, in order where it does not."""
+
+import json
+import os
+import subprocess
+import urllib.request
+
+import pytest
+from conftest import Sandbox
+
+ISSUES = "acme/projects/web/issues"
+# a cursor that was made up: a whole second, no ties
+MADE_UP = r"cursor=\d+000(%3A|:)0(%3A|:)0"
+
+
+@pytest.fixture(scope="module")
+def long():
+    s = Sandbox("--issues", 2500, "--unresolved-only")
+    yield s
+    s.stop()
+
+
+def listing(m):
+    return os.listdir(m.where / ISSUES)
+
+
+@pytest.fixture(scope="module")
+def in_order(long):
+    """The names as pages in order give them: newest first."""
+    names, cursor = [], ""
+    while cursor is not None:
+        request = urllib.request.Request(f"{long.url}/api/0/organizations/acme/issues/?project=-1&limit=100{cursor}"
+                                         "&query=is:unresolved+project:web", headers={"Authorization":
+                                                                                      f"Bearer {long.token}"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            names += [i["shortId"] for i in json.load(answer)]
+            last = answer.headers["Link"].split(",")[-1]
+            cursor = "&cursor=" + last.split('cursor="')[1].split('"')[0] if 'results="true"' in last else None
+    return names
+
+
+def test_parts_side_by_side_are_the_listing_in_order(mount, long, in_order):
+    long.forget()
+    long.faults({"path": "/issues/$", "delay_ms": 20})
+    m = mount("--max-issues=5000", server=long)
+    assert listing(m) == in_order and len(in_order) == 2500
+    pages = [r for r in long.requests() if r["path"].endswith("/acme/issues/")]
+    assert 25 <= len(pages) <= 50
+    begun = sorted(r["t"] for r in pages)
+    assert begun[-1] - begun[0] < 0.02 * 25, "side by side"
+
+
+@pytest.mark.parametrize("answer", [{"status": 400, "body": '{"detail":"Invalid cursor parameter."}'}])
+def test_a_server_that_takes_no_made_up_cursor_is_asked_in_order(mount, long, in_order, answer):
+    long.faults({"path": "/acme/issues/$", "query": MADE_UP, **answer}, {"path": "/acme/issues/$", "delay_ms": 5})
+    m = mount("--max-issues=5000", server=long)
+    assert listing(m) == in_order
+
+
+def test_issues_that_move_while_it_is_listed_are_neither_lost_nor_twice(mount, long, in_order):
+    long.faults({"path": "/acme/issues/$", "delay_ms": 100})
+    m = mount("--max-issues=5000", server=long)
+    long.forget()
+    reader = subprocess.Popen(["ls", "-U", m.where / ISSUES], stdout=subprocess.PIPE, text=True)
+    long.wait_for("/acme/issues/")
+    long.control("POST", "mutate", [{"op": "new_event", "issue": name} for name in in_order[200::199]])
+    names = reader.communicate(timeout=60)[0].split()
+    assert reader.returncode == 0 and len(names) == len(set(names))
+    assert set(names) == set(in_order)
