@@ -10,6 +10,7 @@
 #include "sentryfs/store.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +19,6 @@
 
 #include "sentryfs/cachedir.h"
 #include "sentryfs/log.h"
-#include "sentryfs/sha256.h"
 
 #define APPLICATION_ID 0x53465331 /* SFS1 */
 #define SCHEMA 1
@@ -75,17 +75,18 @@ static int64_t wall_ms(const struct store *s)
 bool store_name(char name[STORE_NAME_MAX], const char *origin, const char *source, const char *token)
 {
 	cleanup_buf struct buf b = {0};
-	uint8_t digest[SHA256_BYTES];
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
 	bool ok;
 
 	buf_init(&b, 4000);
 	buf_reserve(&b, 4000);
 	buf_printf(&b, "sentryfs store\n%s\n%s\n%s", origin, source, token);
-	ok = !b.error && sha256(b.data, b.len, digest);
+	ok = !b.error && EVP_Digest(b.data, b.len, digest, &n, EVP_sha256(), NULL);
 	if (b.data)
 		explicit_bzero(b.data, b.cap);
 	/* half of the digest: enough to tell stores apart */
-	for (unsigned i = 0; ok && i < SHA256_BYTES / 2; i++)
+	for (unsigned i = 0; ok && i < n / 2; i++)
 		snprintf(name + (size_t)i * 2, 3, "%02x", digest[i]);
 	return ok;
 }
