@@ -174,10 +174,15 @@ int show_status(struct buf *b, const struct source *s)
 	buf_printf(b, "requests\t%llu\nerrors\t%llu\noperations\t%llu\ncached_bytes\t%zu\n",
 		   (unsigned long long)m->api.sent, (unsigned long long)m->api.errors.count,
 		   (unsigned long long)m->operations, m->cache.bytes);
-	if (m->api.offline_since >= 0)
+	if (m->api.offline)
+		buf_puts(b, "online\tno, by option offline\n");
+	else if (m->api.offline_since >= 0)
 		buf_printf(b, "online\tno, since %lld s\n", (long long)(now - m->api.offline_since) / 1000);
 	else
 		buf_puts(b, "online\tyes\n");
+	buf_puts(b, "store\t");
+	store_show(m->store, b);
+	buf_addc(b, '\n');
 	buf_printf(b, "writes\t%s\ndeletes\t%s\n", may(m, NEED_WRITE, m->access.no_write),
 		   may(m, NEED_DELETE, m->access.no_remove));
 	add_cut(b, m);

@@ -299,6 +299,17 @@ static void give_up(struct api_call *c)
 	buf_done(&r.body);
 }
 
+/* Nothing is asked of the server. */
+static void refuse(struct api_call *c)
+{
+	struct http_response r = {.error = -EHOSTUNREACH,
+				  .words = "this mount is offline by its option, and the store does not have it"};
+
+	if (c->class >= API_PUT)
+		r.words = "this mount is offline by its option, so nothing can be changed";
+	finish(c, &r);
+}
+
 static void start(struct api_call *c)
 {
 	struct api *a = c->api;
@@ -311,6 +322,10 @@ static void start(struct api_call *c)
 		.timeout_ms = c->once ? (unsigned)(c->deadline - now) : c->within_ms,
 	};
 
+	if (a->offline) {
+		wait_until(c, now);
+		return;
+	}
 	wait = governor_wait(governor_of(c), a->clock, c->ahead);
 	if (wait) {
 		wait_until(c, now + wait < c->deadline ? now + wait : c->deadline);
@@ -407,7 +422,9 @@ static void start_waiting(struct api *a, bool ahead)
 		struct api_call *c = list_first(&batch, struct api_call, link);
 
 		list_remove(&c->link);
-		if (now >= c->deadline)
+		if (a->offline)
+			refuse(c);
+		else if (now >= c->deadline)
 			give_up(c);
 		else
 			start(c);

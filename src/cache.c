@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "sentryfs/json.h"
+#include "sentryfs/keep.h"
 #include "sentryfs/log.h"
 
 static void resource_free(struct resource *r)
@@ -22,6 +23,7 @@ static void resource_free(struct resource *r)
 	lister_cancel(r->lister);
 	map_remove(&r->cache->resources, str_of(r->key));
 	list_remove(&r->lru);
+	list_remove(&r->unsaved);
 	r->cache->bytes -= r->bytes;
 	blob_unref(r->document);
 	listing_unref(r->listing);
@@ -44,6 +46,7 @@ static struct resource *resource_new(struct cache *c, const struct cache_want *w
 	r->swept = INT64_MIN / 2;
 	list_init(&r->waiters);
 	list_init(&r->lru);
+	list_init(&r->unsaved);
 	r->key = strdup(want->key);
 	r->scope = want->scope ? strdup(want->scope) : NULL;
 	if (r->key && (r->scope || !want->scope) && !map_put(&c->resources, str_of(r->key), r)) {
@@ -71,8 +74,10 @@ static void make_room(struct cache *c, const struct resource *keep)
 
 		l = l->next;
 		/* the newest stays: somebody is about to look at it */
-		if (r != keep && !is_busy(r) && list_empty(&r->waiters) && l != &c->lru)
+		if (r != keep && !is_busy(r) && list_empty(&r->waiters) && l != &c->lru) {
+			keep_now(r);
 			resource_free(r);
+		}
 	}
 }
 
@@ -85,6 +90,14 @@ static void account(struct resource *r, size_t bytes)
 static int64_t now_ms(const struct cache *c)
 {
 	return c->api->clock->now_ms(c->api->clock);
+}
+
+static int64_t wall_ms(const struct cache *c)
+{
+	struct timespec ts;
+
+	c->api->clock->wall(c->api->clock, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static int begin(struct resource *r, bool ahead);
@@ -110,6 +123,7 @@ static void settle(struct resource *r, int error)
 		account(r, 0);
 		r->stamp = 0;
 		r->outdated = false;
+		keep_drop(r->cache, r->key);
 	}
 	list_init(&waiters);
 	while (!list_empty(&r->waiters)) {
@@ -166,6 +180,8 @@ static void on_document(void *arg, struct api_answer *answer)
 		if (!same)
 			r->stamp = ++r->cache->items.stamp;
 		account(r, document->len);
+		r->kept = false;
+		keep_later(r);
 	}
 	settle(r, error);
 	make_room(r->cache, r);
@@ -186,6 +202,8 @@ static void on_listing(void *arg, struct lister_end *end)
 		if (r->listing->asked == r->asked)
 			r->swept = r->asked;
 		account(r, listing_bytes(r->listing));
+		r->kept = false;
+		keep_later(r);
 	}
 	settle(r, end->error);
 	make_room(r->cache, r);
@@ -248,6 +266,56 @@ static bool passes(int error)
 	return error != -ENOENT && error != -EACCES && error != -EOPNOTSUPP && error != -EINVAL;
 }
 
+/* What an earlier mount, or this one before it needed the room, had of it; or NULL. */
+static struct resource *restore(struct cache *c, const struct cache_want *want)
+{
+	struct resource *r;
+	struct kept k;
+
+	if (!keep_find(c, want, &k))
+		return NULL;
+	r = resource_new(c, want);
+	if (!r) {
+		blob_unref(k.document);
+		listing_unref(k.listing);
+		return NULL;
+	}
+	r->document = k.document;
+	r->listing = k.listing;
+	r->fetched = k.fetched;
+	r->swept = k.swept;
+	r->kept = k.before;
+	r->stamp = ++c->items.stamp;
+	account(r, r->listing ? listing_bytes(r->listing) : r->document->len);
+	make_room(c, r);
+	return r;
+}
+
+static bool is_fresh(const struct resource *r, const struct cache_want *want, int64_t now)
+{
+	/* what the token may do is asked for once a mount */
+	int64_t fresh = *r->key || !r->kept ? want->fresh_ms : CACHE_ACCESS_MS;
+
+	return want->stale_ok || r->cache->api->offline || r->fetched >= now - fresh || r->fetched >= want->since;
+}
+
+/* Is it given out as it is, though it is old? Then a newer one is asked for meanwhile. */
+static bool is_good_meanwhile(struct resource *r, const struct cache_want *want, int64_t now)
+{
+	int64_t fresh = *r->key ? want->fresh_ms : CACHE_ACCESS_MS;
+	bool away = r->cache->api->offline_since >= 0;
+	bool failed = r->settled >= now - CACHE_KEPT_RETRY_MS && r->error && passes(r->error);
+
+	/* that there is no such name must be younger news */
+	if (!r->kept || want->peek || want->fresh_ms <= CACHE_ABSENT_MS)
+		return false;
+	if (r->fetched < now - fresh * CACHE_KEPT_TIMES && !away && !failed)
+		return false;
+	if (!is_busy(r) && !failed && begin(r, want->ahead))
+		return false;
+	return true;
+}
+
 int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w, struct resource **ret)
 {
 	struct resource *r = map_get(&c->resources, str_of(want->key));
@@ -255,15 +323,21 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	int error;
 
 	if (!r) {
-		if (want->peek)
+		r = restore(c, want);
+		if (!r && want->peek)
 			return -EINPROGRESS;
-		r = resource_new(c, want);
+		if (!r)
+			r = resource_new(c, want);
 		if (!r)
 			return -ENOMEM;
 	}
 	list_remove(&r->lru);
 	list_add(&c->lru, &r->lru);
-	if (has_content(r) && (want->stale_ok || r->fetched >= now - want->fresh_ms || r->fetched >= want->since)) {
+	if (has_content(r) && is_fresh(r, want, now)) {
+		*ret = r;
+		return 0;
+	}
+	if (has_content(r) && is_good_meanwhile(r, want, now)) {
 		*ret = r;
 		return 0;
 	}
@@ -295,6 +369,7 @@ void cache_outdate(struct cache *c, const char *key)
 {
 	struct resource *r = map_get(&c->resources, str_of(key));
 
+	keep_drop(c, key);
 	if (!r)
 		return;
 	r->outdated = true;
@@ -325,12 +400,23 @@ void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_
 	r->error = 0;
 	r->stamp = ++c->items.stamp;
 	account(r, document->len);
+	keep_later(r);
+}
+
+void cache_keep(struct cache *c, struct store *store)
+{
+	c->born = wall_ms(c);
+	c->born_ms = now_ms(c);
+	c->store = store;
+	for (struct list *l = c->lru.next; l != &c->lru; l = l->next)
+		keep_later(container_of(l, struct resource, lru));
 }
 
 void cache_init(struct cache *c, struct api *api, size_t bytes_max)
 {
 	*c = (struct cache){.api = api, .bytes_max = bytes_max};
 	list_init(&c->lru);
+	list_init(&c->unsaved);
 }
 
 void cache_drop(struct cache *c)
@@ -338,6 +424,7 @@ void cache_drop(struct cache *c)
 	struct list *l = c->lru.next;
 
 	item_store_release(&c->items);
+	c->refreshed = wall_ms(c);
 	while (l != &c->lru) {
 		struct resource *r = container_of(l, struct resource, lru);
 
@@ -349,6 +436,8 @@ void cache_drop(struct cache *c)
 
 void cache_done(struct cache *c)
 {
+	while (!list_empty(&c->unsaved))
+		keep_now(list_first(&c->unsaved, struct resource, unsaved));
 	while (!list_empty(&c->lru))
 		resource_free(list_first(&c->lru, struct resource, lru));
 	map_done(&c->resources);

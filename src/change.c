@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "sentryfs/json.h"
+#include "sentryfs/keep.h"
 
 #define CHECK_MS 5000u	      /* for the GET that looks whether it was done, at most */
 #define CHECK_RESERVE_MS 2000 /* of a change that must end soon, for that GET */
@@ -202,7 +203,7 @@ static int apply_merge(struct change *c, struct change_step *step, struct str bo
 	return r;
 }
 
-static int apply(struct change *c, struct change_step *step, struct str body)
+static int apply_to_items(struct change *c, struct change_step *step, struct str body)
 {
 	switch (step->effect) {
 	case EFFECT_ROW:
@@ -215,6 +216,15 @@ static int apply(struct change *c, struct change_step *step, struct str body)
 		break;
 	}
 	return item_set_gone(step->issues[0], ITEM_DELETED, now_ms(c));
+}
+
+static int apply(struct change *c, struct change_step *step, struct str body)
+{
+	int r = apply_to_items(c, step, body);
+
+	for (size_t i = 0; i < step->n && !r; i++)
+		keep_item(c->in->cache, step->issues[i]);
+	return r;
 }
 
 /* The newest entry of a list is the one that we sent, or none is. */
@@ -273,6 +283,8 @@ static void end(struct change *c)
 	set_busy(c, NULL);
 	for (size_t k = 0; k < c->outdates_n; k++)
 		cache_outdate(c->in->cache, c->outdates[k]);
+	/* what was there before must not be there after the program died */
+	store_commit(c->in->cache->store);
 	c->error = c->report ? c->report(c) : failed ? failed->error : 0;
 	list_remove(&c->link);
 	while (!list_empty(&c->waiters)) {
@@ -408,6 +420,9 @@ int change_start(struct change *c)
 		for (size_t i = 0; i < c->steps[s].n; i++)
 			if (c->steps[s].issues[i]->change)
 				return -EBUSY;
+	/* should the program die before the answer, what was there is not to be believed */
+	for (size_t k = 0; k < c->outdates_n; k++)
+		keep_drop(c->in->cache, c->outdates[k]);
 	set_busy(c, c);
 	list_add(&c->in->running, &change_ref(c)->link);
 	next(c);

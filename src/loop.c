@@ -10,6 +10,7 @@
 
 #include "sentryfs/fs.h"
 #include "sentryfs/http.h"
+#include "sentryfs/keep.h"
 #include "sentryfs/log.h"
 #include "sentryfs/op.h"
 
@@ -68,6 +69,9 @@ int fs_loop(struct fs *f, struct http *h)
 
 	while (!r) {
 		int64_t wait = nearest_ms(op_tick(m), api_tick(&m->api));
+		int64_t keep = keep_tick(&m->cache);
+
+		wait = nearest_ms(wait, keep);
 
 		r = http_poll(h, fds, 2, (int)wait);
 		if (r || (fds[1].revents && take_signals(signals, m)))

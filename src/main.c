@@ -64,10 +64,15 @@ static int find_root(struct mount *m)
 	if (!s.http)
 		return -ENOMEM;
 	buf_init(&why, 4096);
+	/* a token that is refused does not open what was kept */
+	if (m->options->offline)
+		mount_keep(m);
 	m->api.transport = http_transport(s.http);
 	r = root_find(m, wait_for_answer, &s, &why);
 	m->api.transport = NULL;
 	http_free(s.http);
+	if (!r)
+		mount_keep(m);
 	if (r)
 		log_error("%.*s", (int)why.len, why.data ? why.data : "");
 	return r;
@@ -84,7 +89,9 @@ static int serve(struct mount *m)
 		return r;
 	}
 	if (!m->options->foreground) {
+		store_pause(m->store);
 		r = fs_daemonize();
+		store_resume(m->store);
 		if (!r)
 			log_to_syslog();
 	} else if (chdir("/")) {

@@ -6,11 +6,30 @@
 #include "sentryfs/mount.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "sentryfs/name.h"
 #include "sentryfs/op.h"
 
-#define CACHE_BYTES_MAX ((size_t)128 << 20)
+static void name_store(struct mount *m, const char *token)
+{
+	const struct options *o = m->options;
+	cleanup_free char *source = NULL;
+
+	if (asprintf(&source, "%s%s%s", o->org ? o->org : "", o->project ? "/" : "", o->project ? o->project : "") < 0)
+		source = NULL;
+	if (!source || !o->url || !store_name(m->store_name, o->url, source, token))
+		*m->store_name = '\0';
+}
+
+void mount_keep(struct mount *m)
+{
+	if (!m->options->cache_disk || !*m->store_name || m->store)
+		return;
+	m->store = store_new(m->store_name, m->options->cache_size, m->clock);
+	if (store_is_open(m->store))
+		cache_keep(&m->cache, m->store);
+}
 
 int mount_init(struct mount *m, const struct options *o, const char *token, const struct clock *clock)
 {
@@ -22,7 +41,9 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	clock->wall(clock, &m->born);
 	tree_init(&m->tree);
 	r = api_init(&m->api, o->url, token, o->timeout, clock);
-	cache_init(&m->cache, &m->api, CACHE_BYTES_MAX);
+	m->api.offline = o->offline;
+	name_store(m, token);
+	cache_init(&m->cache, &m->api, o->cache_memory);
 	changes_init(&m->changes, &m->cache);
 	guard_init(&m->guard);
 	scratches_init(&m->scratches);
@@ -43,6 +64,7 @@ void mount_done(struct mount *m)
 	/* nodes and listings share items; the store goes last */
 	tree_done(&m->tree);
 	cache_done(&m->cache);
+	store_free(m->store);
 	api_done(&m->api);
 }
 

@@ -32,6 +32,8 @@ enum option_type {
 	OPTION_PATH,   /* the same, made absolute: the daemon leaves the working directory */
 	OPTION_FILE,   /* the same, and must be readable now */
 	OPTION_URL,
+	OPTION_SIZE, /* size_t, min to max MiB; K, M or G after the number */
+	OPTION_WORD, /* unsigned: which of the words of `arg`, parted by | */
 };
 
 struct option_row {
@@ -57,6 +59,10 @@ static const struct option_row table[] = {
 	{"connect_timeout", 0, OPTION_NUMBER, AT(connect_timeout), 1, 300, "SECONDS", "5", "give up connecting"},
 	{"cacert", 0, OPTION_FILE, AT(cacert), 1, 4095, "FILE", NULL, "certificates to trust, PEM"},
 	{"insecure", 0, OPTION_SET, AT(insecure), 0, 0, NULL, NULL, "allow http to any host"},
+	{"cache", 0, OPTION_WORD, AT(cache_disk), 0, 0, "memory|disk", "disk", "where what was seen is kept"},
+	{"cache_size", 0, OPTION_SIZE, AT(cache_size), 1, 1048576, "SIZE", "512M", "most that is kept on disk"},
+	{"cache_memory", 0, OPTION_SIZE, AT(cache_memory), 1, 1048576, "SIZE", "128M", "most that is kept in memory"},
+	{"offline", 0, OPTION_SET, AT(offline), 0, 0, NULL, NULL, "ask the server nothing, show what is on disk"},
 	{"uid", 0, OPTION_NUMBER, AT(uid), 0, UINT_MAX - 1ul, "N", NULL, "owner of every file (default: you)"},
 	{"gid", 0, OPTION_NUMBER, AT(gid), 0, UINT_MAX - 1ul, "N", NULL, "group of every file (default: yours)"},
 	{"umask", 0, OPTION_OCTAL, AT(umask), 0, 0777, "OCTAL", "022", "permission bits to take away"},
@@ -252,6 +258,40 @@ static bool store_number(const struct option_row *row, void *field, struct str v
 	return true;
 }
 
+/* 512M, in bytes. */
+static bool store_size(const struct option_row *row, size_t *field, struct str value)
+{
+	static const char units[] = "KMG";
+	const char *unit = value.n ? strchr(units, value.s[value.n - 1] & ~0x20) : NULL;
+	unsigned shift = 0;
+	uint64_t n;
+
+	if (unit && *unit && value.s[value.n - 1] >= 'A') {
+		shift = 10 * ((unsigned)(unit - units) + 1);
+		value.n--;
+	}
+	if (str_to_u64(value, &n) || n > (UINT64_C(1) << 40) || n << shift >> shift != n)
+		return false;
+	n <<= shift;
+	if (n >> 20 < row->min || n >> 20 > row->max)
+		return false;
+	*field = (size_t)n;
+	return true;
+}
+
+static bool store_word(const struct option_row *row, unsigned *field, struct str value)
+{
+	struct str words = str_of(row->arg);
+
+	for (unsigned i = 0; words.s; i++) {
+		if (str_eq(str_cut(&words, '|'), value)) {
+			*field = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool store_text(const struct option_row *row, void *field, struct str value)
 {
 	char *text;
@@ -286,6 +326,10 @@ static bool store(const struct option_row *row, struct options *o, struct str va
 	case OPTION_NUMBER:
 	case OPTION_OCTAL:
 		return store_number(row, field, value);
+	case OPTION_SIZE:
+		return store_size(row, field, value);
+	case OPTION_WORD:
+		return store_word(row, field, value);
 	default:
 		return store_text(row, field, value);
 	}
@@ -304,6 +348,12 @@ static int refuse_value(FILE *err, const struct option_row *row, struct str valu
 		break;
 	case OPTION_URL:
 		snprintf(accepted, sizeof(accepted), URL_ACCEPTED);
+		break;
+	case OPTION_SIZE:
+		snprintf(accepted, sizeof(accepted), "a size from %luM to %luG, as in 512M", row->min, row->max >> 10);
+		break;
+	case OPTION_WORD:
+		snprintf(accepted, sizeof(accepted), "one of %s", row->arg);
 		break;
 	case OPTION_FILE:
 		snprintf(accepted, sizeof(accepted), "a file that can be read");

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "sentryfs/json.h"
+#include "sentryfs/keep.h"
 #include "sentryfs/name.h"
 
 #define ISSUE_ALONE_FRESH_S 60u /* of an issue that no listing holds */
@@ -78,6 +79,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	struct item *item = issue->item;
 	struct resource *res;
 	int64_t age = op->start - item->fetched;
+	bool good;
 	int r;
 
 	if (age <= fresh_ms(SOURCE_ISSUE_FRESH_S) || op->stale_ok)
@@ -91,8 +93,10 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S))
 		return 0;
 	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), ISSUE_ALONE_FRESH_S, &a);
+	good = keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
+	a.want.since = op->start;
 	if (!r)
-		r = op_need(op, &a.want, &res);
+		r = good ? cache_need(&op->mount->cache, &a.want, NULL, &res) : op_need(op, &a.want, &res);
 	if (!r && res->document) {
 		cleanup_json cJSON *tree = NULL;
 		struct timespec wall;
@@ -104,7 +108,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 			      res->fetched, &wall, false, &same))
 			item_unref(same);
 	}
-	return r == -EINPROGRESS || r == -ENOENT ? r : 0;
+	return (r == -EINPROGRESS && !good) || r == -ENOENT ? r : 0;
 }
 
 int source_get(struct op *op, const struct node *n, bool peek, struct source *s, uint64_t *stamp)
@@ -175,13 +179,15 @@ int source_content(struct op *op, const struct node *n, bool peek, struct blob *
 
 /* ---- issues by name ---- */
 
-/* An issue that is known already, from whatever told of it; *ret is borrowed. -ENOENT: we
+/* An issue that is known already, from whatever told of it, an earlier mount too. -ENOENT: we
  * deleted it; -EAGAIN: the server must be asked. */
 static int known_issue(struct op *op, const struct node *at, struct str name, struct item **ret)
 {
 	cleanup_ask struct ask a = {0};
+	const struct item_store *cache_items = &op->mount->cache.items;
 	char upper[NAME_BYTES_MAX + 1];
 	struct item *item;
+	int r;
 
 	buf_init(&a.scope, BUF_MAX_DEFAULT);
 	for (size_t i = 0; i <= name.n; i++)
@@ -190,15 +196,32 @@ static int known_issue(struct op *op, const struct node *at, struct str name, st
 								  : name.s[i];
 	if (ask_scope(op->mount, at, &item_issue, &a))
 		return -EAGAIN;
-	item = item_find(&op->mount->cache.items, a.scope.data, str_of(upper));
-	if (!item || item->gone == ITEM_MERGED)
+	item = item_find(cache_items, a.scope.data, str_of(upper));
+	if (item)
+		item_ref(item);
+	else if (!keep_find_item(&op->mount->cache, &item_issue, a.scope.data, str_of(upper), &item))
 		return -EAGAIN;
-	if (item->gone)
-		return -ENOENT;
-	if (!item->listed && op->start - item->fetched > fresh_ms(ISSUE_ALONE_FRESH_S))
-		return -EAGAIN;
-	*ret = item;
-	return 0;
+	r = !item->gone ? 0 : item->gone == ITEM_MERGED ? -EAGAIN : -ENOENT;
+	if (!r && !item->listed && op->start - item->fetched > fresh_ms(ISSUE_ALONE_FRESH_S) &&
+	    !keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S)))
+		r = -EAGAIN;
+	if (r)
+		item_unref(item);
+	else
+		*ret = item;
+	return r;
+}
+
+/* The listing of an earlier mount tells of its issues before anything else does. */
+static void recall_listing(struct op *op, const struct node *at)
+{
+	cleanup_ask struct ask a = {0};
+	struct resource *res;
+
+	if (at->kind->id != KIND_ISSUES || ask_listing(op->mount, at, &a))
+		return;
+	a.want.peek = a.want.stale_ok = true;
+	op_need(op, &a.want, &res);
 }
 
 int source_issue(struct op *op, const struct node *at, struct str name, struct item **ret)
@@ -213,9 +236,8 @@ int source_issue(struct op *op, const struct node *at, struct str name, struct i
 
 	if (name.n > NAME_BYTES_MAX)
 		return -ENOENT;
-	r = known_issue(op, at, name, &item);
-	if (!r)
-		*ret = item_ref(item);
+	recall_listing(op, at);
+	r = known_issue(op, at, name, ret);
 	if (r != -EAGAIN)
 		return r;
 	r = ask_document(m, at, "organizations/{o}/issues/{n}/", name, ISSUE_ALONE_FRESH_S, &a);

@@ -5,6 +5,7 @@ Nothing here sleeps: a mount is up when the program went to the background, a da
 and what takes time is asked for until it is so, within a bound.
 """
 
+import itertools
 import json
 import os
 import pathlib
@@ -25,6 +26,9 @@ PROGRAM = os.environ.get("SENTRYFS", str(TOP / "build" / "sentryfs"))
 # what the program is started under (valgrind), and whether it is as users have it: figures are measured then alone
 WRAPPER = shlex.split(os.environ.get("SENTRYFS_WRAPPER", ""))
 PLAIN = not WRAPPER and b"__asan_init" not in pathlib.Path(PROGRAM).read_bytes()
+
+
+MOUNTS = itertools.count(1)
 
 
 class Sandbox:
@@ -81,6 +85,8 @@ class Mount:
         where.mkdir(exist_ok=True)
         command = [*WRAPPER, PROGRAM, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
         self.env = {"PATH": os.environ["PATH"], "HOME": str(where.parent), "LANG": "C.UTF-8",
+                    # what one mount has seen, another has not, unless a test says so
+                    "XDG_CACHE_HOME": str(where.parent / f".cache-{next(MOUNTS)}"),
                     "SENTRY_AUTH_TOKEN": token or sandbox.token,
                     **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, **(env or {})}
         self.start = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60)

@@ -22,7 +22,7 @@ install_packages() {
 	local missing=() sudo=() p
 	if ! has_commands dpkg-query apt-get; then
 		has_commands gcc meson ninja pkg-config fusermount3 python3 &&
-			pkg-config --exists fuse3 libcurl libcjson && return 0
+			pkg-config --exists fuse3 libcurl libcjson sqlite3 libcrypto && return 0
 		die "no apt on this machine, so install your distribution's equivalents of these Debian packages and" \
 			"run this again: $*"
 	fi
@@ -51,4 +51,4 @@ build() {
 }
 
 # shellcheck disable=SC2034 # used by those who read this
-build_packages=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev fuse3 libcurl4-openssl-dev libcjson-dev python3)
+build_packages=(gcc libc6-dev meson ninja-build pkg-config libfuse3-dev fuse3 libcurl4-openssl-dev libcjson-dev libsqlite3-dev libssl-dev python3)

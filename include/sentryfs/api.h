@@ -41,6 +41,7 @@ struct api {
 	struct list waiting; /* calls that have a time to wait for */
 	struct journal requests, errors, changes;
 	bool answered; /* since the last tick: there may be room for who waits */
+	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
 };

@@ -7,6 +7,7 @@
 #include "sentryfs/list.h"
 #include "sentryfs/lister.h"
 #include "sentryfs/map.h"
+#include "sentryfs/store.h"
 
 /*
  * What the server has told, keyed by request. A resource is a document (one
@@ -46,6 +47,10 @@ struct resource {
 	bool again;    /* and so is what is being fetched */
 	struct list waiters;
 	struct list lru;
+	/* of keep.c */
+	struct list unsaved; /* while the store does not have it yet */
+	size_t saved;	     /* so many items it has */
+	bool kept;	     /* it is of an earlier mount, and no answer has come since */
 };
 
 struct cache {
@@ -54,6 +59,11 @@ struct cache {
 	struct item_store items;
 	struct list lru; /* oldest use first */
 	size_t bytes, bytes_max;
+	struct store *store; /* borrowed; NULL: memory only */
+	struct list unsaved; /* resources that are to be stored */
+	int64_t born;	     /* wall ms: what is older is of an earlier mount */
+	int64_t born_ms;     /* the same, monotonic */
+	int64_t refreshed;   /* wall ms: what is older is not taken from the store; 0: never */
 };
 
 void cache_init(struct cache *c, struct api *api, size_t bytes_max);
@@ -86,6 +96,16 @@ void cache_outdate(struct cache *c, const char *key);
 
 /* Forgets the resource, unless it is being fetched. */
 void cache_forget(struct cache *c, const char *key);
+
+/* What is kept of an earlier mount is given out at once while it is at the most so many
+ * times as old as it may be, and asked for anew meanwhile. */
+#define CACHE_KEPT_TIMES 10
+/* So long after such a try failed there is no other. */
+#define CACHE_KEPT_RETRY_MS 10000
+#define CACHE_ACCESS_MS 300000 /* what the token may do, as an earlier mount knew it */
+
+/* From now on `store` keeps what outlives the mount, what is there already too. */
+void cache_keep(struct cache *c, struct store *store);
 
 /* Stores a document that came by another way. */
 void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_t asked);

@@ -31,6 +31,7 @@ struct item {
 	struct blob *json; /* shared */
 	int64_t fetched;   /* ms: when these bytes were asked for */
 	uint64_t stamp;	   /* changes with json */
+	uint64_t saved;	   /* the stamp of what the store has */
 	struct timespec mtime, ctime, changed;
 	uint64_t size; /* an issue's count of events */
 	uint64_t comments;

@@ -12,6 +12,7 @@
 #include "sentryfs/list.h"
 #include "sentryfs/options.h"
 #include "sentryfs/scratch.h"
+#include "sentryfs/store.h"
 #include "sentryfs/tree.h"
 
 /* Everything that one mount is. */
@@ -20,6 +21,8 @@ struct mount {
 	const struct clock *clock;
 	struct api api;
 	struct cache cache;
+	struct store *store; /* NULL: memory only */
+	char store_name[STORE_NAME_MAX];
 	struct tree tree;
 	struct changes changes;
 	struct access access;
@@ -36,6 +39,8 @@ struct mount {
 #define SENTRYFS_VERSION "0.1.0"
 
 int mount_init(struct mount *m, const struct options *o, const char *token, const struct clock *clock);
+/* Opens the store, if the options want one. */
+void mount_keep(struct mount *m);
 void mount_done(struct mount *m);
 /* Forgets what was told by the server, so that the next look asks again. */
 void mount_refresh(struct mount *m);

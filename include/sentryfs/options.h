@@ -3,6 +3,7 @@
 #define SENTRYFS_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /*
@@ -26,8 +27,12 @@ struct options {
 	unsigned max_delete;	  /* issues that one process may delete */
 	unsigned timeout;	  /* seconds without progress */
 	unsigned connect_timeout; /* seconds */
+	unsigned cache_disk;	  /* 1: what was seen is kept there, 0: in memory alone */
+	size_t cache_size;	  /* bytes on disk */
+	size_t cache_memory;	  /* bytes in memory */
 	unsigned uid, gid, umask; /* of what is shown; umask in octal */
 	bool foreground, debug, insecure, read_only, no_delete, allow_other, default_permissions, auto_unmount;
+	bool offline;
 	bool help, version;
 };
 

@@ -76,7 +76,8 @@ static inline void begin_with(struct fixture *f, const char *issues)
 					  .max_issues = 20000,
 					  .max_events = 100,
 					  .max_delete = 1,
-					  .timeout = 30}};
+					  .timeout = 30,
+					  .cache_memory = 128 << 20}};
 	script_init(&f->script);
 	assert_int_equal(mount_init(&f->mount, &f->options, "t0ken", &f->script.clock.clock), 0);
 	f->mount.api.transport = &f->script.transport;

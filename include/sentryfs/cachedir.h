@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_CACHEDIR_H
+#define SENTRYFS_CACHEDIR_H
+
+#include <stddef.h>
+
+#define CACHEDIR_WHY 256
+
+/* $XDG_CACHE_HOME/sentryfs or ~/.cache/sentryfs, without links, made where it is missing: a
+ * directory of the user's own that nobody else can read. The caller frees it; NULL after a
+ * sentence in `why`. */
+char *cachedir_find(char *why, size_t n);
+
+/* Opens a file in it, made where it is missing, that is the user's own and nobody else's to
+ * read. -1 after a sentence in `why`. */
+int cachedir_open(const char *path, char *why, size_t n);
+
+#endif
