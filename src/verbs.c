@@ -112,6 +112,17 @@ static int lookup_issue(struct op *op, const struct kind *k, struct str own)
 	return r;
 }
 
+/* The row of which this may be a name. */
+static const struct kind *child_named(const struct kind *dir, const char *name)
+{
+	const struct kind *k;
+
+	for (size_t i = 0; (k = kind_child(dir, i)); i++)
+		if (own_name(k, name).s)
+			return k;
+	return NULL;
+}
+
 static int lookup_dynamic(struct op *op, const struct kind *k)
 {
 	const struct node *dir = op->node;
@@ -121,7 +132,7 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 	struct item *item;
 	int r;
 
-	if (!own.s || own.n > NAME_BYTES_MAX || *own.s == '.')
+	if (own.n > NAME_BYTES_MAX || *own.s == '.')
 		return -ENOENT;
 	if (!dir->kind->class || dir->kind->class == &item_issue)
 		return lookup_issue(op, k, own);
@@ -167,7 +178,8 @@ int verb_lookup(struct op *op)
 		return reply_node(op, node_get(&m->tree, op->node, k, op->name, NULL));
 	if (op->node->kind->scratch && (s = scratch_find(&m->scratches, op->node, op->name)))
 		return reply_node(op, scratch_node(&m->tree, s));
-	return op->node->kind->child ? lookup_dynamic(op, kind_of(op->node->kind->child)) : -ENOENT;
+	k = child_named(op->node->kind, op->name);
+	return k ? lookup_dynamic(op, k) : -ENOENT;
 }
 
 /* ---- directories ---- */
@@ -242,7 +254,7 @@ static bool set_entry(struct dir_entry *e, const char *name, const char *suffix,
 bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, struct dir_entry *e)
 {
 	const struct node *dir = h->node, *up = dir->parent && dir != m->root ? dir->parent : dir;
-	size_t i = (*at)++, listed = h->listing ? h->listing->n : 0;
+	size_t i = (*at)++, files = 1, listed;
 	const struct scratch *s;
 	const struct kind *k;
 
@@ -255,12 +267,15 @@ bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, s
 			e->kind = k;
 			return true;
 		}
+	while (kind_child(dir->kind, files))
+		files++;
+	listed = h->listing ? h->listing->n * files : 0;
 	for (; i < listed; i++, (*at)++) {
-		struct item *item = h->listing->items[i];
+		struct item *item = h->listing->items[i / files];
 
 		if (has_left(m, h->listing, item))
 			continue;
-		k = kind_of(dir->kind->child);
+		k = kind_child(dir->kind, i % files);
 		set_entry(e, item->name, k->suffix, 0, k->mode);
 		e->ino = node_ino(dir, e->name);
 		e->kind = k;
@@ -350,32 +365,31 @@ static int link_in_memory(struct op *op, struct buf *b)
 	if (op_need(op, &a.want, &res) || !res->listing->n)
 		return -ENOENT;
 	l = res->listing;
-	if (!strcmp(op->node->name, "oldest.json") && !l->cut)
+	if (str_starts(str_of(op->node->name), "oldest.") && !l->cut)
 		i = l->n - 1;
-	else if (strcmp(op->node->name, "latest.json") && (l->n > 1 || l->cut))
+	else if (!str_starts(str_of(op->node->name), "latest.") && (l->n > 1 || l->cut))
 		return -ENOENT;
-	buf_printf(b, "%s.json", l->items[i]->name);
+	buf_printf(b, "%s%s", l->items[i]->name, op->node->kind->suffix);
 	return b->error;
 }
 
 /* The event that was fetched to learn its id is its file's content as well. */
-static void adopt_event(struct op *op, struct str id)
+static void adopt_event(struct op *op)
 {
-	cleanup_ask struct ask from = {0}, to = {0};
+	cleanup_ask struct ask from = {0};
 	struct resource *res;
 
-	if (ask_document(op->mount, op->node, op->node->kind->url, STR(""), 0, &from) ||
-	    ask_document(op->mount, op->node, kind_of(KIND_EVENT)->url, id, 0, &to))
+	if (ask_document(op->mount, op->node, op->node->kind->url, STR(""), 0, &from))
 		return;
 	from.want.peek = from.want.stale_ok = true;
 	if (!op_need(op, &from.want, &res))
-		cache_adopt(&op->mount->cache, to.key.data, res->document, res->fetched);
+		source_adopt_event(op, op->node, res);
 }
 
 int verb_readlink(struct op *op)
 {
 	cleanup_buf struct buf b = {0};
-	struct source s;
+	cleanup_source struct source s = {0};
 	uint64_t stamp;
 	int r;
 
@@ -393,7 +407,7 @@ int verb_readlink(struct op *op)
 			return r;
 		}
 		if (op->node->kind->from == FROM_DOCUMENT)
-			adopt_event(op, (struct str){b.data, b.len - strlen(".json")});
+			adopt_event(op);
 	}
 	buf_addc(&b, '\0');
 	if (b.error)

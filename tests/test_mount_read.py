@@ -29,7 +29,7 @@ def test_the_root(mounted):
 
 def test_an_issue_has_every_file_of_the_table(mounted):
     names = sorted(os.listdir(mounted.where / ISSUES / "WEB-1"))
-    assert names == sorted(FIELDS + ["issue.json", "details.json", "activity.jsonl", "comments", "events", "hashes",
+    assert names == sorted(FIELDS + ["summary.txt", "frames.qf", "issue.json", "details.json", "activity.jsonl", "comments", "events", "hashes",
                                      "tags", "merge", "last-error"])
 
 
