@@ -192,6 +192,20 @@ int json_each(struct str text, int (*each)(void *arg, const cJSON *tree, struct 
 
 /* ---- slices ---- */
 
+/* The length of the string at the start of `s`, with its quotes. */
+static size_t string_length(struct str s)
+{
+	const char *end = s.s, *q;
+
+	while ((end = memchr(end + 1, '"', s.n - (size_t)(end + 1 - s.s)))) {
+		for (q = end; q[-1] == '\\';)
+			q--;
+		if ((end - q) % 2 == 0)
+			return (size_t)(end + 1 - s.s);
+	}
+	return s.n;
+}
+
 /* Takes one token off *s: a string with its quotes, a mark, or a run of anything else. */
 static struct str take_token(struct str *s)
 {
@@ -203,9 +217,7 @@ static struct str take_token(struct str *s)
 	if (!t.n)
 		return t;
 	if (*t.s == '"') {
-		while (n < t.n && t.s[n] != '"')
-			n += t.s[n] == '\\' ? 2 : 1;
-		n++;
+		n = string_length(t);
 	} else if (!strchr("{}[],:", *t.s)) {
 		while (n < t.n && !is_space(t.s[n]) && (!t.s[n] || !strchr("{}[],:\"", t.s[n])))
 			n++;
@@ -229,19 +241,31 @@ static bool closes(struct str t)
 /* Takes a whole value off *s. */
 static struct str take_value(struct str *s)
 {
-	struct str value, t;
-	size_t depth = 0;
+	size_t depth = 0, i = 0;
+	struct str value;
 
 	skip_space(s);
 	value = *s;
+	if (!value.n || (*value.s != '{' && *value.s != '['))
+		return take_token(s);
 	do {
-		t = take_token(s);
-		if (opens(t))
+		switch (value.s[i]) {
+		case '"':
+			i += string_length((struct str){value.s + i, value.n - i}) - 1;
+			break;
+		case '{':
+		case '[':
 			depth++;
-		else if (closes(t) && depth)
+			break;
+		case '}':
+		case ']':
 			depth--;
-	} while (t.n && depth);
-	value.n = (size_t)(s->s - value.s);
+			break;
+		}
+	} while (++i < value.n && depth);
+	value.n = i;
+	s->s += i;
+	s->n -= i;
 	return value;
 }
 

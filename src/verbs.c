@@ -132,7 +132,7 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 	struct item *item;
 	int r;
 
-	if (own.n > NAME_BYTES_MAX || *own.s == '.')
+	if (!own.s || own.n > NAME_BYTES_MAX || *own.s == '.')
 		return -ENOENT;
 	if (!dir->kind->class || dir->kind->class == &item_issue)
 		return lookup_issue(op, k, own);
