@@ -29,11 +29,17 @@
 struct script_clock {
 	struct clock clock;
 	int64_t now;
+	int64_t slept;
 };
 
 static inline int64_t script_now(const struct clock *c)
 {
 	return container_of(c, struct script_clock, clock)->now;
+}
+
+static inline int64_t script_slept(const struct clock *c)
+{
+	return container_of(c, struct script_clock, clock)->slept;
 }
 
 static inline int64_t script_wall_s(const struct script_clock *c)
@@ -102,7 +108,7 @@ static inline void script_cancel(struct transport *t, void *transfer)
 static inline void script_init(struct script *s)
 {
 	*s = (struct script){.transport = {script_submit, script_cancel},
-			     .clock = {{script_now, script_wall}, SCRIPT_START_MS}};
+			     .clock = {{script_now, script_wall, script_slept}, SCRIPT_START_MS, 0}};
 }
 
 static inline void script_done(struct script *s)
