@@ -39,6 +39,7 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	list_init(&m->parked);
 	list_init(&m->ready);
 	clock->wall(clock, &m->born);
+	m->slept = clock_slept_ms(clock);
 	tree_init(&m->tree);
 	r = api_init(&m->api, o->url, token, o->timeout, clock);
 	m->api.offline = o->offline;

@@ -34,6 +34,8 @@ struct mount {
 	struct list ready;  /* operations that run at the next turn */
 	struct timespec born;
 	uint64_t operations;
+	int64_t slept; /* ms: as the clock told last */
+	bool woke;     /* since then connections may be dead: for the loop */
 };
 
 #define SENTRYFS_VERSION "0.1.0"
