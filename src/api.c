@@ -30,7 +30,9 @@ struct api_call {
 	char *body;	/* or NULL */
 	void *transfer; /* NULL while it waits */
 	bool ahead;
-	bool once; /* its time is for all its tries and what they wait for */
+	bool once;	 /* its time is for all its tries and what they wait for */
+	bool renewed;	 /* a 401 was tried again */
+	unsigned tokens; /* as api->tokens when it was sent */
 	enum api_class class;
 	unsigned tries, within_ms;
 	int64_t deadline, due; /* ms */
@@ -40,14 +42,35 @@ struct api_call {
 
 static void start(struct api_call *c);
 
+static void wipe(char *authorization)
+{
+	if (authorization)
+		explicit_bzero(authorization, strlen(authorization));
+	free(authorization);
+}
+
+bool api_set_token(struct api *a, const char *token)
+{
+	char *line;
+
+	if (asprintf(&line, "Authorization: Bearer %s", token) < 0)
+		return false;
+	if (a->authorization && !strcmp(a->authorization, line)) {
+		wipe(line);
+		return false;
+	}
+	wipe(a->authorization);
+	a->authorization = line;
+	a->tokens++;
+	return true;
+}
+
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
 {
 	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
 	list_init(&a->waiting);
 	a->origin = strdup(origin);
-	if (!a->origin || asprintf(&a->authorization, "Authorization: Bearer %s", token) < 0)
-		return -ENOMEM;
-	return 0;
+	return a->origin && api_set_token(a, token) ? 0 : -ENOMEM;
 }
 
 static void call_free(struct api_call *c)
@@ -63,9 +86,7 @@ void api_done(struct api *a)
 {
 	while (!list_empty(&a->waiting))
 		call_free(list_first(&a->waiting, struct api_call, link));
-	if (a->authorization)
-		explicit_bzero(a->authorization, strlen(a->authorization));
-	free(a->authorization);
+	wipe(a->authorization);
 	free(a->origin);
 	journal_done(&a->requests);
 	journal_done(&a->errors);
@@ -204,6 +225,19 @@ static bool may_retry(const struct api_call *c, const struct http_response *r)
 	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
+/* Is there another token than the one that was refused? */
+static bool has_new_token(struct api_call *c)
+{
+	struct api *a = c->api;
+
+	if (c->renewed)
+		return false;
+	if (c->tokens == a->tokens && a->renew)
+		a->renew(a->renew_arg);
+	c->renewed = c->tokens != a->tokens;
+	return c->renewed;
+}
+
 /* When to try again, or -1. */
 static int64_t retry_at(struct api_call *c, const struct http_response *r, int64_t now)
 {
@@ -211,6 +245,8 @@ static int64_t retry_at(struct api_call *c, const struct http_response *r, int64
 
 	if (!r->error && r->status == 429)
 		due = governor_of(c)->blocked;
+	else if (!r->error && r->status == 401 && has_new_token(c))
+		due = now;
 	else if (may_retry(c, r))
 		due = now + ((int64_t)RETRY_FIRST_MS << (c->tries * 2 - 2));
 	else
@@ -246,6 +282,9 @@ static void finish(struct api_call *c, struct http_response *r)
 		if (r->status >= 300 && r->status < 400)
 			buf_puts(&words, "a redirect, which is not followed; ");
 		api_error_words(&words, buf_str(&r->body));
+		if (r->status == 401)
+			buf_puts(&words, "; a new token is taken from its file at once, one in a variable needs a new "
+					 "mount");
 	}
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
@@ -333,6 +372,7 @@ static void start(struct api_call *c)
 	}
 	governor_begin(governor_of(c), a->clock);
 	c->tries++;
+	c->tokens = a->tokens;
 	a->sent++;
 	c->transfer = a->transport->submit(a->transport, &rq, on_response, c);
 	if (!c->transfer) {
