@@ -263,6 +263,16 @@ static bool is_uncertain(const struct http_response *r)
 	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
+/* A server, or something before it, may say the token back in what it complains of. */
+static void hide_token(const struct api *a, struct buf *words)
+{
+	struct str token = str_of(a->authorization + strlen("Authorization: Bearer "));
+	char *at;
+
+	while (token.n && words->len && (at = memmem(words->data, words->len, token.s, token.n)))
+		memset(at, '*', token.n);
+}
+
 static void finish(struct api_call *c, struct http_response *r)
 {
 	struct api *a = c->api;
@@ -286,6 +296,7 @@ static void finish(struct api_call *c, struct http_response *r)
 			buf_puts(&words, "; a new token is taken from its file at once, one in a variable needs a new "
 					 "mount");
 	}
+	hide_token(a, &words);
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
 	answer.uncertain = is_uncertain(r);

@@ -86,6 +86,21 @@ static void test_good_answer(void **state)
 	end(&f);
 }
 
+static void test_a_token_that_is_said_back(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	get(&f, "a/");
+	script_answer(&f.script, 0, 403, NULL, "{\"detail\":\"t0ken t0ke t0kent0ken is not allowed\"}");
+	assert_string_equal(f.words, "HTTP 403: ***** t0ke ********** is not allowed");
+	get(&f, "a/");
+	script_answer(&f.script, 1, 500, NULL, "Bearer t0ken\n");
+	assert_string_equal(f.words, "HTTP 500: Bearer *****");
+	end(&f);
+}
+
 struct renewer {
 	struct fixture *f;
 	const char *token;
@@ -438,11 +453,17 @@ static void test_reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_answer), cmocka_unit_test(test_a_refused_token_is_read_again),
-		cmocka_unit_test(test_retries),	    cmocka_unit_test(test_no_retry),
-		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_governor),
-		cmocka_unit_test(test_cancel),	    cmocka_unit_test(test_cursor),
-		cmocka_unit_test(test_table),	    cmocka_unit_test(test_words),
+		cmocka_unit_test(test_good_answer),
+		cmocka_unit_test(test_a_refused_token_is_read_again),
+		cmocka_unit_test(test_a_token_that_is_said_back),
+		cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_no_retry),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_governor),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_cursor),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_reference),
 	};
 
