@@ -32,7 +32,9 @@ struct api_call {
 	void *transfer; /* NULL while it waits */
 	bool ahead;
 	bool probe;
-	bool once; /* its time is for all its tries and what they wait for */
+	bool once;	 /* its time is for all its tries and what they wait for */
+	bool renewed;	 /* a 401 was tried again */
+	unsigned tokens; /* as api->tokens when it was sent */
 	enum api_class class;
 	unsigned tries, within_ms;
 	int64_t deadline, due; /* ms */
@@ -42,15 +44,36 @@ struct api_call {
 
 static void start(struct api_call *c);
 
+static void wipe(char *authorization)
+{
+	if (authorization)
+		explicit_bzero(authorization, strlen(authorization));
+	free(authorization);
+}
+
+bool api_set_token(struct api *a, const char *token)
+{
+	char *line;
+
+	if (asprintf(&line, "Authorization: Bearer %s", token) < 0)
+		return false;
+	if (a->authorization && !strcmp(a->authorization, line)) {
+		wipe(line);
+		return false;
+	}
+	wipe(a->authorization);
+	a->authorization = line;
+	a->tokens++;
+	return true;
+}
+
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
 {
 	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
 	list_init(&a->waiting);
 	list_init(&a->running);
 	a->origin = strdup(origin);
-	if (!a->origin || asprintf(&a->authorization, "Authorization: Bearer %s", token) < 0)
-		return -ENOMEM;
-	return 0;
+	return a->origin && api_set_token(a, token) ? 0 : -ENOMEM;
 }
 
 static void call_free(struct api_call *c)
@@ -68,9 +91,7 @@ void api_done(struct api *a)
 		api_cancel(steal(&a->probe));
 	while (!list_empty(&a->waiting))
 		call_free(list_first(&a->waiting, struct api_call, link));
-	if (a->authorization)
-		explicit_bzero(a->authorization, strlen(a->authorization));
-	free(a->authorization);
+	wipe(a->authorization);
 	free(a->origin);
 	journal_done(&a->requests);
 	journal_done(&a->errors);
@@ -212,6 +233,19 @@ static bool may_retry(const struct api_call *c, const struct http_response *r)
 	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
+/* Is there another token than the one that was refused? */
+static bool has_new_token(struct api_call *c)
+{
+	struct api *a = c->api;
+
+	if (c->renewed)
+		return false;
+	if (c->tokens == a->tokens && a->renew)
+		a->renew(a->renew_arg);
+	c->renewed = c->tokens != a->tokens;
+	return c->renewed;
+}
+
 /* When to try again, or -1. */
 static int64_t retry_at(struct api_call *c, const struct http_response *r, int64_t now)
 {
@@ -219,6 +253,8 @@ static int64_t retry_at(struct api_call *c, const struct http_response *r, int64
 
 	if (!r->error && r->status == 429)
 		due = governor_of(c)->blocked;
+	else if (!r->error && r->status == 401 && has_new_token(c))
+		due = now;
 	else if (may_retry(c, r))
 		due = now + ((int64_t)RETRY_FIRST_MS << (c->tries * 2 - 2));
 	else
@@ -233,6 +269,16 @@ static bool is_uncertain(const struct http_response *r)
 		return r->error != -ECONNREFUSED && r->error != -EHOSTUNREACH && r->error != -EPROTO &&
 		       r->error != -ENOMEM;
 	return r->status == 502 || r->status == 503 || r->status == 504;
+}
+
+/* A server, or something before it, may say the token back in what it complains of. */
+static void hide_token(const struct api *a, struct buf *words)
+{
+	struct str token = str_of(a->authorization + strlen("Authorization: Bearer "));
+	char *at;
+
+	while (token.n && words->len && (at = memmem(words->data, words->len, token.s, token.n)))
+		memset(at, '*', token.n);
 }
 
 static void finish(struct api_call *c, struct http_response *r)
@@ -254,7 +300,11 @@ static void finish(struct api_call *c, struct http_response *r)
 		if (r->status >= 300 && r->status < 400)
 			buf_puts(&words, "a redirect, which is not followed; ");
 		api_error_words(&words, buf_str(&r->body));
+		if (r->status == 401)
+			buf_puts(&words, "; a new token is taken from its file at once, one in a variable needs a new "
+					 "mount");
 	}
+	hide_token(a, &words);
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
 	answer.uncertain = is_uncertain(r);
@@ -361,6 +411,7 @@ static void start(struct api_call *c)
 	}
 	governor_begin(governor_of(c), a->clock);
 	c->tries++;
+	c->tokens = a->tokens;
 	a->sent++;
 	c->transfer = a->transport->submit(a->transport, &rq, on_response, c);
 	if (c->transfer) {

@@ -46,7 +46,7 @@ static bool take_signals(int fd, struct mount *m)
 
 	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			mount_refresh(m);
+			mount_reload(m);
 		else
 			stop = true;
 	}

@@ -35,8 +35,11 @@ enum api_class {
 struct api {
 	struct transport *transport; /* borrowed; may be replaced while nothing is in flight */
 	const struct clock *clock;
-	char *origin;	     /* owned */
-	char *authorization; /* owned, wiped */
+	char *origin;		  /* owned */
+	char *authorization;	  /* owned, wiped */
+	unsigned tokens;	  /* how many there were before this one */
+	void (*renew)(void *arg); /* may call api_set_token(): the server refuses this one; or NULL */
+	void *renew_arg;
 	unsigned timeout_s;
 	struct governor governors[API_CLASSES];
 	struct list waiting; /* calls that have a time to wait for */
@@ -52,6 +55,9 @@ struct api {
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock);
 void api_done(struct api *a);
+/* Another token from now on; what is under way ends with its own. False when it is the same,
+ * or without memory. */
+bool api_set_token(struct api *a, const char *token);
 
 struct api_answer {
 	int error; /* 0 or -errno, by the table */
@@ -80,7 +86,8 @@ struct api_call;
 /*
  * Sends a request. A GET is tried again, at most twice, on connection errors, 502, 503
  * and 504; what changes something never is, since it may have been done. A 429 was not
- * done: it is waited out, whatever the method, while its reset lies within the time.
+ * done: it is waited out, whatever the method, while its reset lies within the time. A 401
+ * was not done either: it is sent once more when there is another token by then.
  * `done` is called once, later, unless cancelled. NULL without memory.
  */
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);
