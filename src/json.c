@@ -22,6 +22,30 @@ static void skip_space(struct str *s)
 	}
 }
 
+/* Takes one token off *s: a string with its quotes, a mark, or a run of anything else. */
+static struct str take_token(struct str *s)
+{
+	struct str t;
+	size_t n = 1;
+
+	skip_space(s);
+	t = *s;
+	if (!t.n)
+		return t;
+	if (*t.s == '"') {
+		while (n < t.n && t.s[n] != '"')
+			n += t.s[n] == '\\' ? 2 : 1;
+		n++;
+	} else if (!strchr("{}[],:", *t.s)) {
+		while (n < t.n && !is_space(t.s[n]) && (!t.s[n] || !strchr("{}[],:\"", t.s[n])))
+			n++;
+	}
+	t.n = n < t.n ? n : t.n;
+	s->s += t.n;
+	s->n -= t.n;
+	return t;
+}
+
 /* ---- where trees live ---- */
 
 /* A tree is looked at once and goes: so its nodes are cut from chunks, and all of
@@ -94,6 +118,24 @@ void json_free(cJSON *j)
 
 /* ---- cJSON ---- */
 
+/* cJSON takes every control character for white space; the tokenizer above, as RFC 8259 has it,
+ * does not. In strings they are as the server sent them. */
+static bool has_odd_space(struct str s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s.n; i++)
+		any |= (unsigned char)s.s[i] < ' ' && !is_space(s.s[i]);
+	while (any && s.n) {
+		struct str t = take_token(&s);
+
+		for (size_t i = 0; i < t.n && *t.s != '"'; i++)
+			if ((unsigned char)t.s[i] < ' ')
+				return true;
+	}
+	return false;
+}
+
 /* Parses one value at the start of *s and moves *s behind it. */
 static int parse_one(struct str *s, cJSON **ret)
 {
@@ -109,7 +151,7 @@ static int parse_one(struct str *s, cJSON **ret)
 	j = cJSON_ParseWithLengthOpts(s->s, s->n, &end, 0);
 	cJSON_InitHooks(NULL);
 	arena.trees++;
-	if (!j || end < s->s || end > s->s + s->n) {
+	if (!j || end < s->s || end > s->s + s->n || has_odd_space((struct str){s->s, (size_t)(end - s->s)})) {
 		tree_gone();
 		return -EBADMSG;
 	}
@@ -191,30 +233,6 @@ int json_each(struct str text, int (*each)(void *arg, const cJSON *tree, struct 
 }
 
 /* ---- slices ---- */
-
-/* Takes one token off *s: a string with its quotes, a mark, or a run of anything else. */
-static struct str take_token(struct str *s)
-{
-	struct str t;
-	size_t n = 1;
-
-	skip_space(s);
-	t = *s;
-	if (!t.n)
-		return t;
-	if (*t.s == '"') {
-		while (n < t.n && t.s[n] != '"')
-			n += t.s[n] == '\\' ? 2 : 1;
-		n++;
-	} else if (!strchr("{}[],:", *t.s)) {
-		while (n < t.n && !is_space(t.s[n]) && (!t.s[n] || !strchr("{}[],:\"", t.s[n])))
-			n++;
-	}
-	t.n = n < t.n ? n : t.n;
-	s->s += t.n;
-	s->n -= t.n;
-	return t;
-}
 
 static bool opens(struct str t)
 {
