@@ -235,6 +235,8 @@ static void complete(struct transfer *t, CURLcode code)
 	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &us);
 	r->took_ms = us / 1000;
 	r->error = curl_to_errno(code, os_error);
+	if (code == CURLE_WRITE_ERROR) /* too long, or no memory */
+		r->error = r->body.error ? r->body.error : r->headers.error ? r->headers.error : r->error;
 	r->words = t->words[0] ? t->words : curl_easy_strerror(code);
 	t->done(t->arg, r);
 	transfer_free(t);

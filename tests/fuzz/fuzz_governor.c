@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (; running; running--)
 		governor_end(&g, &s.clock, NULL);
 	MUST(!g.running && !g.counted);
-	for (int64_t wait; (wait = governor_wait(&g, &s.clock, true)) && turns < 10; turns++) {
+	for (int64_t wait; (wait = governor_wait(&g, &s.clock, false)) && turns < 10; turns++) {
 		MUST(wait > 0 && wait <= 3601000);
 		s.now += wait;
 		left += wait;
