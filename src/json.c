@@ -466,6 +466,27 @@ int json_member(struct str text, const char *key, struct str *ret)
 	return -ENOENT;
 }
 
+void json_walk(struct json_walk *w, struct str container)
+{
+	struct str t = take_token(&container);
+
+	w->object = t.n == 1 && *t.s == '{';
+	w->rest = opens(t) ? container : (struct str){NULL, 0};
+}
+
+bool json_step(struct json_walk *w, struct str *name, struct str *value)
+{
+	struct str rest = w->rest, t = take_token(&rest);
+
+	if (w->object)
+		return take_member(&w->rest, name, value);
+	if (t.n == 1 && *t.s == ',')
+		w->rest = rest;
+	*name = (struct str){NULL, 0};
+	*value = take_value(&w->rest);
+	return value->n && !closes(*value);
+}
+
 /* The member whose name is this token, as it stands or decoded. */
 static bool same_member(struct str text, struct str token, struct str *ret)
 {

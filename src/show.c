@@ -207,7 +207,7 @@ int show_event_link(struct buf *b, const struct source *s)
 		return b->error;
 	if (!name_is_event_id(buf_str(b)))
 		return -EBADMSG;
-	buf_puts(b, ".json");
+	buf_puts(b, s->kind->suffix);
 	return 0;
 }
 
