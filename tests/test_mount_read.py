@@ -126,7 +126,7 @@ def test_events(mounted):
 @pytest.mark.parametrize("issue,shown", [("WEB-1", {"latest"}), ("WEB-7", {"latest", "oldest"})])
 def test_a_link_is_listed_where_the_listing_tells_where_it_leads(mounted, sandbox, issue, shown):
     where = mounted.where / ISSUES / issue / "events"
-    shown = {n + ending for n in shown for ending in (".json", ".txt")}
+    shown = {f"{name}.{ext}" for name in shown for ext in ("json", "txt")}
     assert {n for n in os.listdir(where) if not re.fullmatch("[0-9a-f]{32}.(json|txt)", n)} == shown
     assert len(os.listdir(where)) > len(shown) + 1
     sandbox.forget()
