@@ -42,7 +42,7 @@ static struct str file_of(struct str path)
 	return path;
 }
 
-void frame_read(struct frame *f, struct str json)
+void frame_read(struct frame *f, struct str json, struct buf *b)
 {
 	struct str file, whole, line;
 	struct members m;
@@ -67,6 +67,8 @@ void frame_read(struct frame *f, struct str json)
 	render_u64(line, &f->line);
 	render_u64(members_get(&m, "colNo"), &f->column);
 	f->in_app = str_eqz(members_get(&m, "inApp"), "true");
+	if (f->text.error)
+		b->error = f->text.error;
 	f->source = members_get(&m, "context");
 	f->locals = members_get(&m, "vars");
 }

@@ -116,8 +116,7 @@ static void add_event(struct buf *b, const struct source *s)
 		return;
 	}
 	event_read(&event, blob_str(s->parts.event));
-	buf_init(&name, BUF_MAX_DEFAULT);
-	json_plain(&name, members_get(&e->top, "eventID"));
+	render_decode(&name, members_get(&e->top, "eventID"), b);
 	if (name_is_event_id(buf_str(&name)))
 		snprintf(rest, sizeof(rest), "events/%.*s.txt", (int)name.len, name.data);
 	render_heading(b, "Latest event: %s", rest);
@@ -141,13 +140,10 @@ static void add_tag(struct buf *b, struct str tag)
 	uint64_t all = 0, count;
 	size_t total, n = render_pick(render_get(tag, "topValues"), VALUES_MAX, 0, values, &total), begin = b->len;
 
-	buf_init(&name, BUF_MAX_DEFAULT);
-	json_plain(&name, key);
+	render_decode(&name, key, b);
 	render_u64(render_get(tag, "totalValues"), &all);
 	render_line(b, key, 60);
-	do
-		buf_addc(b, ' ');
-	while (b->len < begin + 12);
+	render_pad(b, begin);
 	for (size_t i = 0; i < n; i++) {
 		buf_puts(b, i ? ", " : "");
 		render_named(b, buf_str(&name), render_get(values[i], "value"), 80);
@@ -209,12 +205,11 @@ static void add_comments(struct buf *b, const struct source *s)
 
 static void add_path(struct buf *b, const struct mount *m, const struct node *n)
 {
-	if (n != m->root && n->parent)
-		add_path(b, m, n->parent);
+	if (n == m->root || !n->parent)
+		return;
+	add_path(b, m, n->parent);
 	buf_addc(b, '/');
-	buf_puts(b, n == m->root ? "" : n->name);
-	if (n == m->root)
-		b->len--;
+	buf_puts(b, n->name);
 }
 
 static void add_next(struct buf *b, const struct source *s)
