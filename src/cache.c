@@ -15,6 +15,7 @@
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
+#include "sentryfs/window.h"
 
 static void resource_free(struct resource *r)
 {
@@ -363,6 +364,22 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	if (w)
 		list_add(&r->waiters, &w->link);
 	return -EINPROGRESS;
+}
+
+struct resource *cache_holder(struct cache *c, const struct item *i)
+{
+	struct resource *part = NULL;
+
+	for (struct list *l = c->lru.prev; l != &c->lru; l = l->prev) {
+		struct resource *r = container_of(l, struct resource, lru);
+
+		if (r->class != i->class || !r->listing || map_get(&r->listing->by_name, str_of(i->name)) != i)
+			continue;
+		if (!window_is_part(r->key))
+			return r;
+		part = part ? part : r;
+	}
+	return part;
 }
 
 void cache_outdate(struct cache *c, const char *key)

@@ -17,7 +17,9 @@
 #include "sentryfs/mount.h"
 #include "sentryfs/name.h"
 #include "sentryfs/query.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/source.h"
+#include "sentryfs/views.h"
 
 int verb_getattr(struct op *op)
 {
@@ -112,6 +114,19 @@ static int lookup_issue(struct op *op, const struct kind *k, struct str own)
 	return r;
 }
 
+static int lookup_search(struct op *op, const struct kind *k)
+{
+	bool assignee = op->node->kind->class == &item_assignee;
+	struct item *item;
+	int r = (assignee ? views_assignee : searches_find)(op, str_of(op->name), &item);
+
+	if (r)
+		return r;
+	r = reply_item(op, k, item);
+	item_unref(item);
+	return r;
+}
+
 static int lookup_dynamic(struct op *op, const struct kind *k)
 {
 	const struct node *dir = op->node;
@@ -121,9 +136,11 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 	struct item *item;
 	int r;
 
+	if (dir->kind->class && dir->kind->class->local)
+		return lookup_search(op, k);
 	if (!own.s || own.n > NAME_BYTES_MAX || *own.s == '.')
 		return -ENOENT;
-	if (!dir->kind->class || dir->kind->class == &item_issue)
+	if (k->probe && (!dir->kind->class || dir->kind->class == &item_issue))
 		return lookup_issue(op, k, own);
 	if (dir->kind->none && dir->kind->none(node_nearest(dir)->item))
 		return -ENOENT;
@@ -194,14 +211,22 @@ static int learn_access(struct op *op, bool wait)
 	return r == -EINPROGRESS ? r : 0;
 }
 
+static bool is_search(const struct kind *k)
+{
+	return k->class == &item_issue && k->id != KIND_ISSUES;
+}
+
 int verb_opendir(struct op *op)
 {
 	const struct kind *k = op->node->kind;
+	struct listing *listing = NULL;
 	cleanup_ask struct ask a = {0};
 	struct resource *res = NULL;
 	struct handle *h;
 	int r;
 
+	if (k->list && (r = k->list(op, &listing)))
+		return r;
 	if (k->url && !(k->none && k->none(node_nearest(op->node)->item))) {
 		if (k->id == KIND_ISSUES)
 			learn_access(op, false);
@@ -211,22 +236,30 @@ int verb_opendir(struct op *op)
 			r = op_need(op, &a.want, &res);
 		if (!r && k->id == KIND_ISSUES)
 			r = learn_access(op, true);
+		if (r != -EINPROGRESS && is_search(k))
+			searches_report(op, a.key.data, r);
 		if (r)
 			return r;
+		listing = listing_ref(res->listing);
 	}
 	h = handle_new(op->node);
-	if (!h)
+	if (!h) {
+		listing_unref(listing);
 		return -ENOMEM;
-	h->listing = res ? listing_ref(res->listing) : NULL;
+	}
+	h->listing = listing;
 	op->reply->opened(op, h, false, false);
 	return 0;
 }
 
-/* Has a change of ours taken it out of a listing that was asked for too early to know? */
-static bool has_left(const struct mount *m, const struct listing *l, const struct item *i)
+bool verb_has_left(const struct mount *m, const struct node *dir, const struct listing *l, const struct item *i)
 {
-	return i->gone || (i->class == &item_issue && i->written >= 0 && l->asked < i->written + ITEM_HOLD_MS &&
-			   query_excludes(str_of(m->options->query), blob_str(i->json)));
+	cleanup_search struct search s = {0};
+
+	if (i->gone || i->class != &item_issue || i->written < 0 || l->asked >= i->written + ITEM_HOLD_MS)
+		return i->gone;
+	return dir->kind->url && !searches_of(m, dir, &s) &&
+	       query_excludes(buf_str(&s.query), blob_str(i->json), m->access.user_id);
 }
 
 static bool set_entry(struct dir_entry *e, const char *name, const char *suffix, uint64_t ino, mode_t mode)
@@ -258,7 +291,7 @@ bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, s
 	for (; i < listed; i++, (*at)++) {
 		struct item *item = h->listing->items[i];
 
-		if (has_left(m, h->listing, item))
+		if (verb_has_left(m, dir, h->listing, item))
 			continue;
 		k = kind_of(dir->kind->child);
 		set_entry(e, item->name, k->suffix, 0, k->mode);
