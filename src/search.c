@@ -124,7 +124,7 @@ bool search_is_name(struct str name)
 
 	if (!name.n || name.n > NAME_BYTES_MAX || *name.s == '.' || !text_is_utf8(name))
 		return false;
-	buf_init(&clean, NAME_BYTES_MAX * 4);
+	buf_init(&clean, 1024);
 	text_clean(&clean, name, false);
 	return !clean.error && str_eq(buf_str(&clean), name);
 }
