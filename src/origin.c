@@ -78,13 +78,19 @@ char *origin_parse(struct str text, bool bare)
 
 bool origin_is_safe(const char *url)
 {
+	return !str_starts(str_of(url), "http://") || origin_is_loopback(url);
+}
+
+bool origin_is_loopback(const char *url)
+{
+	const char *authority = strstr(url, "://");
 	char text[INET_ADDRSTRLEN];
 	struct in_addr a;
 	struct str host;
 
-	if (!str_starts(str_of(url), "http://"))
-		return true;
-	authority_cut(str_of(url + 7), &host);
+	if (!authority)
+		return false;
+	authority_cut(str_of(authority + 3), &host);
 	if (str_eqz(host, "localhost") || str_eqz(host, "[::1]"))
 		return true;
 	if (!host.n || host.n >= sizeof(text))

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Directories: what OPENDIR lists and READDIR gives of it.
+ *
+ * OPENDIR holds no lock in the kernel and does the fetching; READDIR holds the
+ * directory's, and answers from memory. Must not know FUSE.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "sentryfs/attr.h"
+#include "sentryfs/mount.h"
+#include "sentryfs/query.h"
+#include "sentryfs/searches.h"
+#include "sentryfs/source.h"
+#include "sentryfs/verbs.h"
+
+/* Where an offset of READDIR leads: "." and "..", rows of the table, items. */
+#define ROWS_AT 2u
+#define ITEMS_AT (ROWS_AT + kinds_count)
+
+/* With the first listing of issues comes what the token may do, so that the modes of what
+ * is listed tell the truth. Without an answer everything is thought to be allowed. */
+static int learn_access(struct op *op, bool wait)
+{
+	struct cache_want want = {.key = "", .fresh_ms = INT64_MAX / 4};
+	struct access *access = &op->mount->access;
+	struct resource *res;
+	int r;
+
+	if (access->known)
+		return 0;
+	if (!wait) {
+		want.since = op->start;
+		cache_need(&op->mount->cache, &want, NULL, &res);
+		return 0;
+	}
+	r = op_need(op, &want, &res);
+	if (!r)
+		access_learn(access, blob_str(res->document));
+	return r == -EINPROGRESS ? r : 0;
+}
+
+static bool is_search(const struct kind *k)
+{
+	return k->class == &item_issue && k->id != KIND_ISSUES;
+}
+
+int verb_opendir(struct op *op)
+{
+	const struct kind *k = op->node->kind;
+	struct listing *listing = NULL;
+	cleanup_ask struct ask a = {0};
+	struct resource *res = NULL;
+	struct handle *h;
+	int r;
+
+	if (k->list && (r = k->list(op, &listing)))
+		return r;
+	if (k->url && !(k->none && k->none(node_nearest(op->node)->item))) {
+		if (k->id == KIND_ISSUES)
+			learn_access(op, false);
+		ahead_sibling(op);
+		r = ask_listing(op->mount, op->node, &a);
+		if (!r)
+			r = op_need(op, &a.want, &res);
+		if (!r && k->id == KIND_ISSUES)
+			r = learn_access(op, true);
+		if (r != -EINPROGRESS && is_search(k))
+			searches_report(op, a.key.data, r);
+		if (r)
+			return r;
+		listing = listing_ref(res->listing);
+	}
+	h = handle_new(op->node);
+	if (!h) {
+		listing_unref(listing);
+		return -ENOMEM;
+	}
+	h->listing = listing;
+	op->reply->opened(op, h, false, false);
+	return 0;
+}
+
+bool dir_link(const struct listing *l, const char *name, size_t *at)
+{
+	bool newest = !strcmp(name, "latest.json");
+
+	if (!l->n || (!newest && (l->cut || (strcmp(name, "oldest.json") && l->n > 1))))
+		return false;
+	*at = newest ? 0 : l->n - 1;
+	return true;
+}
+
+bool verb_has_left(const struct mount *m, const struct node *dir, const struct listing *l, const struct item *i)
+{
+	cleanup_search struct search s = {0};
+
+	if (i->gone || i->class != &item_issue || i->written < 0 || l->asked >= i->written + ITEM_HOLD_MS)
+		return i->gone;
+	return dir->kind->url && !searches_of(m, dir, &s) &&
+	       query_excludes(buf_str(&s.query), blob_str(i->json), m->access.user_id);
+}
+
+static bool set_entry(struct dir_entry *e, const char *name, const char *suffix, uint64_t ino, mode_t mode)
+{
+	snprintf(e->name, sizeof(e->name), "%s%s", name, suffix ? suffix : "");
+	e->ino = ino;
+	e->mode = mode & S_IFMT;
+	e->kind = NULL;
+	e->item = NULL;
+	return true;
+}
+
+bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, struct dir_entry *e)
+{
+	const struct node *dir = h->node, *up = dir->parent && dir != m->root ? dir->parent : dir;
+	size_t event, i = *at, listed = h->listing ? h->listing->n : 0;
+	const struct scratch *s;
+	const struct kind *k;
+
+	if (i < ROWS_AT) {
+		++*at;
+		return set_entry(e, i ? ".." : ".", NULL, i ? up->ino : dir->ino, S_IFDIR);
+	}
+	for (i -= ROWS_AT; (k = kind_static(dir, dir == m->root, &i));) {
+		if (S_ISLNK(k->mode) && h->listing && !dir_link(h->listing, k->name, &event))
+			continue;
+		*at = i + ROWS_AT;
+		set_entry(e, k->name, NULL, node_ino(dir, k->name), k->mode);
+		e->kind = k;
+		return true;
+	}
+	/* behind the table come the items, and what was made here */
+	if (*at < ITEMS_AT)
+		*at = ITEMS_AT;
+	for (i = (*at)++ - ITEMS_AT; i < listed; i++, (*at)++) {
+		struct item *item = h->listing->items[i];
+
+		if (verb_has_left(m, dir, h->listing, item))
+			continue;
+		k = kind_of(dir->kind->child);
+		set_entry(e, item->name, k->suffix, 0, k->mode);
+		e->ino = node_ino(dir, e->name);
+		e->kind = k;
+		e->item = item;
+		return true;
+	}
+	s = dir->kind->scratch ? scratch_at(&m->scratches, dir, i - listed) : NULL;
+	return s && set_entry(e, s->name, NULL, node_ino(dir, s->name), S_IFREG);
+}
+
+bool verb_dir_child(struct op *op, const struct handle *h, const struct dir_entry *e, struct op_entry *child)
+{
+	struct mount *m = op->mount;
+	struct node *n;
+
+	/* A comment is removed by a write of ours, of which the kernel knows nothing; an issue that moved to
+	 * another project is a symlink here: see reply_item(). */
+	if (!e->kind || e->kind->id == KIND_COMMENT ||
+	    (e->kind->id == KIND_ISSUE && strcmp(e->item->home, h->node->parent->item->name)))
+		return false;
+	n = node_get(&m->tree, h->node, e->kind, e->name, e->item);
+	if (n)
+		attr_entry(op, n, child);
+	return n;
+}
