@@ -49,6 +49,21 @@ static void add_controls(struct buf *b)
 	}
 }
 
+static void add_searching(struct buf *b)
+{
+	buf_puts(
+		b,
+		"- `search/QUERY/` lists what Sentry finds, in its order: `ls -U 'search/is:unresolved level:fatal'`.\n"
+		"  What follows may be `&sort=freq`, `&statsPeriod=24h`, `&environment=NAME`, `&limit=N`; `/` is %2F.\n"
+		"  `mkdir` keeps a search in the listing, `rmdir` forgets it; `search/last-error` says why one "
+		"failed.\n"
+		"  A value that is written into a file of its `.bulk/` is for every issue that it finds.\n"
+		"- `by-*/` and `recent/` (24 hours) are such searches, of unresolved issues but for `by-status/`. "
+		"Each\n"
+		"  costs a request a hundred issues, so no `find` or `grep -r` over a whole project:\n"
+		"  `grep TEXT index.tsv` looks at every issue that is listed.\n\n");
+}
+
 static void add_writing(struct buf *b, const struct options *o)
 {
 	if (o->read_only) {
@@ -96,8 +111,9 @@ int show_readme(struct buf *b, const struct source *s)
 		   "- Lists are asked for again after 30 s (issues, events) or 5 min (the others), events never.\n"
 		   "- `events/recommended.json`, and `oldest.json` where not all events are listed, are found by their "
 		   "names alone.\n"
-		   "- `issues/.bulk/` is not listed: what is written into a file of it goes to many issues.\n\n",
+		   "- `issues/.bulk/` is not listed: what is written into a file of it goes to many issues.\n",
 		   m->options->query, m->options->max_issues);
+	add_searching(b);
 	add_writing(b, m->options);
 	buf_printf(b,
 		   "## When something fails\n\n"
@@ -121,8 +137,8 @@ int show_readme(struct buf *b, const struct source *s)
 int show_agents(struct buf *b, const struct source *s)
 {
 	buf_puts(b, "Sentry's issues as files; README.md here has the whole layout, the verbs and the errors.\n\n"
-		    "- Find: `ls -t <org>/projects/<project>/issues | head`, `cat .../issues/*/title`, `grep -l fatal "
-		    ".../issues/*/level`.\n"
+		    "- Find: `head <org>/projects/<project>/index.tsv`, `grep -i timeout .../index.tsv`, `ls -U "
+		    "'.../search/is:unresolved level:fatal'`.\n"
 		    "- Read: `cat .../issues/<SHORT-ID>/{title,culprit,status,count,lastSeen}`, then "
 		    "`.../events/latest.json`.\n"
 		    "- An issue that is not listed (resolved, old) still opens by its short id.\n"
@@ -139,9 +155,23 @@ int show_agents(struct buf *b, const struct source *s)
 
 int show_ignore(struct buf *b, const struct source *s)
 {
-	(void)s;
+	enum kind_id root = s->mount->root->kind->id;
+
 	buf_puts(b, "# search tools: what is about the mount, or only takes commands\n.sentryfs/\nmerge\ncomments/new\n"
-		    "comments/remove\n");
+		    "comments/remove\n# and what has nothing but links to issues\n");
+	/* where they are, since a project may have such a name */
+	for (size_t i = 0; i < kinds_count; i++) {
+		const struct kind *k = &kinds[i];
+		bool links = k->id == KIND_SEARCHES || k->id == KIND_VIEW || k->id == KIND_BY_STATUS ||
+			     k->id == KIND_BY_LEVEL || k->id == KIND_BY_ASSIGNEE;
+
+		if (links && (k->parent == KIND_ORG || k->parent == KIND_PROJECT) && k->parent >= root)
+			buf_printf(b, "%s%s%s/\n", root < KIND_ORG ? "/*" : "",
+				   k->parent == KIND_ORG  ? "/"
+				   : root == KIND_PROJECT ? "/"
+							  : "/projects/*/",
+				   k->name);
+	}
 	return 0;
 }
 

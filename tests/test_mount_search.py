@@ -743,3 +743,15 @@ def test_a_write_is_in_the_index_at_once(working, full):
     assert head.startswith(f"# {len(names) - 1} shown of {len(names) - 1}")
     assert os.stat(where / "index.tsv").st_size == len((where / "index.tsv").read_bytes()) != size
     assert [r["method"] for r in full.requests()] == ["PUT", "PUT"]
+
+
+@pytest.mark.parametrize("source,before,projects", [(None, "/*/", "/*/projects/*/"), ("acme", "/", "/projects/*/"),
+                                                    ("acme/web", None, "/")])
+def test_search_tools_leave_the_links_out(mount, sandbox, source, before, projects):
+    m = mount(source=source)
+    lines = (m.where / ".ignore").read_text().splitlines()
+    links = [f"{projects}{d}/" for d in ("search", "recent", "by-status", "by-level", "by-assignee")]
+    assert [line for line in lines if line.startswith("/")] == ([f"{before}search/"] if before else []) + links
+    sandbox.forget()
+    found = m.sh("rg --files --hidden --no-require-git . | grep -E '/(search|by-[a-z]+|recent)/'")
+    assert found.stdout == "" and not [q for q in asked(sandbox) if dict(q)["query"] != "is:unresolved"]
