@@ -138,7 +138,8 @@ int verb_opendir(struct op *op)
 {
 	const struct kind *k = op->node->kind;
 	cleanup_ask struct ask a = {0};
-	struct resource *res = NULL;
+	cleanup_listing struct listing *l = NULL;
+	struct resource *res;
 	struct handle *h = NULL;
 	int r;
 
@@ -149,11 +150,13 @@ int verb_opendir(struct op *op)
 		r = ask_listing(op->mount, op->node, &a);
 		if (!r)
 			r = op_need(op, &a.want, &res);
+		if (!r)
+			l = listing_ref(res->listing); /* the next call into the cache may drop it */
 		if (!r && k->id == KIND_ISSUES)
 			r = learn_access(op, true);
 		/* nobody waits over a second for the end of a long listing */
 		op->each_page = op->stale_ok;
-		if (r == -EINPROGRESS && op->stale_ok && !res && has_access(op))
+		if (r == -EINPROGRESS && op->stale_ok && !l && has_access(op))
 			r = open_coming(op, a.want.key, &h);
 		if (r)
 			return r;
@@ -162,7 +165,7 @@ int verb_opendir(struct op *op)
 		h = handle_new(op->node);
 		if (!h)
 			return -ENOMEM;
-		h->listing = res ? listing_ref(res->listing) : NULL;
+		h->listing = steal(&l);
 	}
 	op->reply->opened(op, h, false, false);
 	return 0;
