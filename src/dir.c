@@ -173,9 +173,9 @@ int verb_opendir(struct op *op)
 
 bool dir_link(const struct listing *l, const char *name, size_t *at)
 {
-	bool newest = !strcmp(name, "latest.json");
+	bool newest = str_starts(str_of(name), "latest.");
 
-	if (!l->n || (!newest && (l->cut || (strcmp(name, "oldest.json") && l->n > 1))))
+	if (!l->n || (!newest && (l->cut || (!str_starts(str_of(name), "oldest.") && l->n > 1))))
 		return false;
 	*at = newest ? 0 : l->n - 1;
 	return true;
@@ -201,7 +201,7 @@ static bool set_entry(struct dir_entry *e, const char *name, const char *suffix,
 bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, struct dir_entry *e)
 {
 	const struct node *dir = h->node, *up = dir->parent && dir != m->root ? dir->parent : dir;
-	size_t event, i = *at, listed = h->coming ? h->shown : h->listing ? h->listing->n : 0;
+	size_t event, i = *at, files = 1, listed = h->coming ? h->shown : h->listing ? h->listing->n : 0;
 	const struct scratch *s;
 	const struct kind *k;
 
@@ -220,12 +220,15 @@ bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, s
 	/* behind the table come the items, and what was made here */
 	if (*at < ITEMS_AT)
 		*at = ITEMS_AT;
+	while (kind_child(dir->kind, files))
+		files++;
+	listed *= files;
 	for (i = (*at)++ - ITEMS_AT; i < listed; i++, (*at)++) {
-		struct item *item = h->listing->items[i];
+		struct item *item = h->listing->items[i / files];
 
 		if (has_left(m, h->listing, item))
 			continue;
-		k = kind_of(dir->kind->child);
+		k = kind_child(dir->kind, i % files);
 		set_entry(e, item->name, k->suffix, 0, k->mode);
 		e->ino = node_ino(dir, e->name);
 		e->kind = k;

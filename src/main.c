@@ -13,6 +13,7 @@
 #include "sentryfs/fs.h"
 #include "sentryfs/http.h"
 #include "sentryfs/log.h"
+#include "sentryfs/origin.h"
 #include "sentryfs/root.h"
 
 #define BODY_MAX ((size_t)16 << 20)
@@ -34,6 +35,10 @@ static struct http *new_http(const struct options *o)
 	struct http_options h = {
 		.user_agent = "sentryfs/" SENTRYFS_VERSION,
 		.cacert = o->cacert,
+		.cert = o->cert,
+		.key = o->key,
+		/* over http a proxy elsewhere would get the token in clear text */
+		.direct = origin_is_loopback(o->url),
 		.connect_timeout_s = o->connect_timeout,
 		.body_max = BODY_MAX,
 	};
@@ -141,6 +146,7 @@ int main(int argc, char **argv)
 {
 	struct options o = {0};
 	struct mount m;
+	enum token_place place;
 	char *token = NULL;
 	int r;
 
@@ -162,9 +168,10 @@ int main(int argc, char **argv)
 	}
 	if (o.debug)
 		log_init(LOG_LEVEL_DEBUG);
-	r = token_read(&o, &token, stderr);
+	r = token_read(&o, &token, &place, stderr);
 	if (!r) {
 		r = mount_init(&m, &o, token, &clock_system);
+		m.token_place = place;
 		token_free(token);
 		if (!r)
 			r = find_root(&m);
