@@ -147,13 +147,13 @@ static bool is_search(const struct kind *k)
 int verb_opendir(struct op *op)
 {
 	const struct kind *k = op->node->kind;
-	struct listing *listing = NULL;
+	cleanup_listing struct listing *l = NULL;
 	cleanup_ask struct ask a = {0};
-	struct resource *res = NULL;
+	struct resource *res;
 	struct handle *h = NULL;
 	int r;
 
-	if (k->list && (r = k->list(op, &listing)))
+	if (k->list && (r = k->list(op, &l)))
 		return r;
 	if (k->url && !(k->none && k->none(node_nearest(op->node)->item))) {
 		if (k->id == KIND_ISSUES)
@@ -162,25 +162,24 @@ int verb_opendir(struct op *op)
 		r = ask_listing(op->mount, op->node, &a);
 		if (!r)
 			r = op_need(op, &a.want, &res);
+		if (!r)
+			l = listing_ref(res->listing); /* the next call into the cache may drop it */
 		if (!r && k->id == KIND_ISSUES)
 			r = learn_access(op, true);
 		/* nobody waits over a second for the end of a long listing */
 		op->each_page = op->stale_ok;
-		if (r == -EINPROGRESS && op->stale_ok && !res && has_access(op))
+		if (r == -EINPROGRESS && op->stale_ok && !l && has_access(op))
 			r = open_coming(op, a.want.key, &h);
 		if (r != -EINPROGRESS && is_search(k))
 			searches_report(op, a.key.data, r);
 		if (r)
 			return r;
-		listing = res ? listing_ref(res->listing) : NULL;
 	}
 	if (!h) {
 		h = handle_new(op->node);
-		if (!h) {
-			listing_unref(listing);
+		if (!h)
 			return -ENOMEM;
-		}
-		h->listing = steal(&listing);
+		h->listing = steal(&l);
 	}
 	op->reply->opened(op, h, false, false);
 	return 0;
