@@ -26,6 +26,8 @@ struct lister_plan {
 	size_t max;	       /* items at the most */
 	int64_t asked;	       /* ms: now */
 	bool ahead;	       /* nobody waits for it yet */
+	bool bulk;	       /* who waits for it asks for much */
+	unsigned delay_ms;     /* before the first page */
 	struct listing *known; /* bring this up to date by its head; or NULL */
 };
 
@@ -42,7 +44,7 @@ typedef void lister_done_fn(void *arg, struct lister_end *end);
 /* Begins. `done` is called once, later, unless cancelled; `progress` at each page before the
  * last. NULL without memory. */
 struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, void (*progress)(void *), void *arg);
-void lister_hurry(struct lister *l);  /* somebody waits for it now */
-void lister_cancel(struct lister *l); /* accepts NULL */
+void lister_hurry(struct lister *l, const struct api_request *rq); /* as api_hurry */
+void lister_cancel(struct lister *l);				   /* accepts NULL */
 
 #endif

@@ -24,6 +24,7 @@ struct options {
 	char *query;	  /* of the default listing */
 	char *cacert;	  /* NULL: the system's */
 	unsigned max_issues, max_events;
+	unsigned crawl;		  /* requests of one process before it is slowed, 0: any */
 	unsigned max_delete;	  /* issues that one process may delete */
 	unsigned timeout;	  /* seconds without progress */
 	unsigned connect_timeout; /* seconds */
