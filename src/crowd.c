@@ -74,9 +74,9 @@ struct crowd_place crowd_ask(struct crowd *c, pid_t tid, bool begins, unsigned b
 	place.bulk |= m->few < REQUEST_MS;
 	if (budget && m->credit < REQUEST_MS) {
 		place.delay_ms = CROWD_BRAKE_MS;
-		place.news = !m->told;
-		c->slowed += !m->told;
-		m->told = true;
+		place.news = begins && !m->told;
+		c->slowed += place.news;
+		m->told |= begins;
 	}
 	if (begins) {
 		take(&m->few);

@@ -104,6 +104,9 @@ static void test_brake(void **state)
 
 	(void)state;
 	assert_int_equal(p.delay_ms, 0);
+	p = crowd_ask(&c, getpid(), false, 100, 1000);
+	assert_int_equal(p.delay_ms, CROWD_BRAKE_MS);
+	assert_false(p.news);
 	p = ask(&c, getpid(), 1, 100, 1000);
 	assert_int_equal(p.delay_ms, CROWD_BRAKE_MS);
 	assert_true(p.news);
