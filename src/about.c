@@ -249,6 +249,8 @@ int show_status(struct buf *b, const struct source *s)
 	buf_addc(b, '\n');
 	buf_printf(b, "writes\t%s\ndeletes\t%s\n", may(m, NEED_WRITE, m->access.no_write),
 		   may(m, NEED_DELETE, m->access.no_remove));
+	if (m->crowd.slowed)
+		buf_printf(b, "slowed\t%llu processes, see errors\n", (unsigned long long)m->crowd.slowed);
 	add_cut(b, m);
 	return 0;
 }

@@ -159,6 +159,7 @@ static struct op *new_op(fuse_req_t req, int (*run)(struct op *), fuse_ino_t ino
 		return NULL;
 	}
 	op->tid = fuse_req_ctx(req)->pid;
+	op->uid = fuse_req_ctx(req)->uid;
 	fuse_req_interrupt_func(req, on_interrupt, op);
 	return op;
 }

@@ -68,6 +68,7 @@ static const struct option_row table[] = {
 	{"cache", 0, OPTION_WORD, AT(cache_disk), 0, 0, "memory|disk", "disk", "where what was seen is kept"},
 	{"cache_size", 0, OPTION_SIZE, AT(cache_size), 1, 1048576, "SIZE", "512M", "most that is kept on disk"},
 	{"cache_memory", 0, OPTION_SIZE, AT(cache_memory), 1, 1048576, "SIZE", "128M", "most that is kept in memory"},
+	{"crawl", 0, OPTION_NUMBER, AT(crawl), 0, 1000000, "N", "2000", "requests one process makes unslowed"},
 	{"offline", 0, OPTION_SET, AT(offline), 0, 0, NULL, NULL, "ask the server nothing, show what is on disk"},
 	{"uid", 0, OPTION_NUMBER, AT(uid), 0, UINT_MAX - 1ul, "N", NULL, "owner of every file (default: you)"},
 	{"gid", 0, OPTION_NUMBER, AT(gid), 0, UINT_MAX - 1ul, "N", NULL, "group of every file (default: yours)"},

@@ -26,6 +26,7 @@ struct options {
 	char *cacert;			  /* NULL: the system's */
 	char *cert, *key; /* of this client, NULL: none; the key may be in the file of the certificate */
 	unsigned max_issues, max_events;
+	unsigned crawl;		  /* requests of one process before it is slowed, 0: any */
 	unsigned max_delete;	  /* issues that one process may delete */
 	unsigned timeout;	  /* seconds without progress */
 	unsigned connect_timeout; /* seconds */
