@@ -19,6 +19,9 @@
 #define EVENTS_AHEAD 80u /* bodies behind the one that is read */
 #define PAGES_AHEAD 20u
 #define RUN_MIN 3u /* steps in order that make a habit */
+/* Of what costs several requests an issue: who looks at the newest three looks at no more. */
+#define RUN_MIN_PARTS 5u
+#define PARTS 3u
 
 void ahead_init(struct ahead *a)
 {
@@ -167,7 +170,8 @@ static int ask_page(struct op *op, const struct node *issue, size_t offset, stru
 static void fetch_window(struct op *op, struct ahead_run *run, struct node *issues)
 {
 	int order = run->order[LISTED] ? LISTED : run->order[SORTED] ? SORTED : BACKWARD;
-	size_t from = run->at[order] + 1, to = run->at[order] + run->window;
+	size_t from = run->at[order] + 1;
+	size_t to = run->at[order] + (run->kind->from == FROM_PARTS ? run->window / PARTS : run->window);
 
 	for (size_t i = from; i <= to; i++) {
 		struct item *item = item_at(run->listing, order, i);
@@ -199,7 +203,7 @@ void ahead_sibling(struct op *op)
 		return;
 	op->noted = true;
 	run = advance(op, issue, n->kind);
-	if (run)
+	if (run && (n->kind->from != FROM_PARTS || run->length >= RUN_MIN_PARTS))
 		fetch_window(op, run, issue->parent);
 }
 

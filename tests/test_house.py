@@ -8,7 +8,7 @@ import pytest
 from conftest import TOP
 
 FLOORS = {
-    0: "buf str name json map list log clock journal process cachedir options rc token target origin",
+    0: "buf str name json cover map list log clock journal process cachedir options rc token target origin",
     1: "http",
     2: "api link governor reach",
     3: "item listing part lister store keep cache change report query search window secret render frame form trace",

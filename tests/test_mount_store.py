@@ -63,7 +63,7 @@ def see(m):
     first = sorted(os.listdir(m.where / ISSUES))[:3]
     seen = m.sh(f"cd {ISSUES} && grep -r . {' '.join(first)} | sort")
     assert seen.returncode == 0 and len(seen.stdout) > 10000, seen.stderr
-    return first, listing(m), seen.stdout
+    return first, listing(m), seen.stdout.replace(str(m.where), "@")
 
 
 def see_again(m, first, list_first=True):
@@ -71,7 +71,7 @@ def see_again(m, first, list_first=True):
         listing(m)
     seen = m.sh(f"cd {ISSUES} && grep -r . {' '.join(first)} | sort")
     assert seen.returncode == 0, seen.stderr
-    return listing(m), seen.stdout
+    return listing(m), seen.stdout.replace(str(m.where), "@")
 
 
 def test_a_second_mount_asks_for_nothing_that_was_seen(kept, server):
