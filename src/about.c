@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the mount says of itself: README.md, AGENTS.md, .ignore, and .sentryfs/.
+ * What the mount says of itself: README.md, AGENTS.md, .ignore, and the rest of
+ * .sentryfs/; its status is in status.c.
  *
  * The tree in README.md is walked out of the table of kinds, so that it cannot
  * differ from what is there.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "sentryfs/control.h"
 #include "sentryfs/mount.h"
@@ -135,57 +135,6 @@ int show_ignore(struct buf *b, const struct source *s)
 	(void)s;
 	buf_puts(b, "# search tools: what is about the mount, or only takes commands\n.sentryfs/\nmerge\ncomments/new\n"
 		    "comments/remove\n");
-	return 0;
-}
-
-static void add_cut(struct buf *b, const struct mount *m)
-{
-	size_t pos = 0;
-	struct resource *r;
-
-	while ((r = map_next(&m->cache.resources, &pos)))
-		if (r->listing && r->listing->cut)
-			buf_printf(b, "cut\t%s: %zu shown, more exist\n", r->key, r->listing->n);
-}
-
-/* Whether the mount does something, and if not, why. */
-static const char *may(const struct mount *m, enum need need, bool refused)
-{
-	if (access_may(&m->access, m->options, need))
-		return m->access.known ? "yes" : "not known yet, the server decides";
-	if (m->options->read_only)
-		return "no, by option ro";
-	if (need == NEED_DELETE && m->options->no_delete)
-		return "no, by option nodelete";
-	return refused		     ? "no, the server refused it for a lack of scope"
-	       : need == NEED_DELETE ? "no, the token lacks event:admin"
-				     : "no, the token lacks event:write";
-}
-
-int show_status(struct buf *b, const struct source *s)
-{
-	const struct mount *m = s->mount;
-	int64_t now = m->clock->now_ms(m->clock);
-
-	buf_printf(b, "version\t%s\nserver\t%s\nmountpoint\t%s\npid\t%d\n", SENTRYFS_VERSION, m->api.origin,
-		   m->options->mountpoint, (int)getpid());
-	buf_printf(b, "query\t%s\nmax_issues\t%u\nmax_events\t%u\ntimeout\t%u\n", m->options->query,
-		   m->options->max_issues, m->options->max_events, m->options->timeout);
-	buf_printf(b, "requests\t%llu\nerrors\t%llu\noperations\t%llu\ncached_bytes\t%zu\n",
-		   (unsigned long long)m->api.sent, (unsigned long long)m->api.errors.count,
-		   (unsigned long long)m->operations, m->cache.bytes);
-	if (m->api.offline)
-		buf_puts(b, "online\tno, by option offline\n");
-	else if (m->api.offline_since >= 0)
-		buf_printf(b, "online\tno, since %lld s\n", (long long)(now - m->api.offline_since) / 1000);
-	else
-		buf_puts(b, "online\tyes\n");
-	buf_puts(b, "store\t");
-	store_show(m->store, b);
-	buf_addc(b, '\n');
-	buf_printf(b, "writes\t%s\ndeletes\t%s\n", may(m, NEED_WRITE, m->access.no_write),
-		   may(m, NEED_DELETE, m->access.no_remove));
-	add_cut(b, m);
 	return 0;
 }
 

@@ -42,11 +42,28 @@ static void start(struct api_call *c);
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
 {
-	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
+	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1, .online_since = -1};
 	list_init(&a->waiting);
 	a->origin = strdup(origin);
-	if (!a->origin || asprintf(&a->authorization, "Authorization: Bearer %s", token) < 0)
+	return a->origin ? api_set_token(a, token) : -ENOMEM;
+}
+
+static void wipe_token(struct api *a)
+{
+	if (a->authorization)
+		explicit_bzero(a->authorization, strlen(a->authorization));
+	free(a->authorization);
+	a->authorization = NULL;
+}
+
+int api_set_token(struct api *a, const char *token)
+{
+	char *header;
+
+	if (asprintf(&header, "Authorization: Bearer %s", token) < 0)
 		return -ENOMEM;
+	wipe_token(a);
+	a->authorization = header;
 	return 0;
 }
 
@@ -63,9 +80,7 @@ void api_done(struct api *a)
 {
 	while (!list_empty(&a->waiting))
 		call_free(list_first(&a->waiting, struct api_call, link));
-	if (a->authorization)
-		explicit_bzero(a->authorization, strlen(a->authorization));
-	free(a->authorization);
+	wipe_token(a);
 	free(a->origin);
 	journal_done(&a->requests);
 	journal_done(&a->errors);
@@ -120,6 +135,23 @@ static enum api_class classify(const char *method, const char *path)
 	if (!strncmp(sub, "/events/", strlen("/events/")) && sub[8] && sub[8] != '?')
 		return API_EVENT;
 	return API_GET;
+}
+
+const char *api_class_name(enum api_class class)
+{
+	static const char *const names[API_CLASSES] = {
+		[API_ISSUE_LIST] = "issue_list",
+		[API_ISSUE] = "issue",
+		[API_EVENT] = "event",
+		[API_TAGS] = "tags",
+		[API_PROJECT_EVENTS] = "project_events",
+		[API_GET] = "get",
+		[API_PUT] = "put",
+		[API_POST] = "post",
+		[API_DELETE] = "delete",
+	};
+
+	return names[class];
 }
 
 /* ---- what an error body says ---- */
@@ -273,10 +305,13 @@ static void on_response(void *arg, struct http_response *r)
 
 	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
 		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
-	if (!r->error)
+	if (!r->error) {
+		if (a->offline_since >= 0 || a->online_since < 0)
+			a->online_since = now;
 		a->offline_since = -1;
-	else if (a->offline_since < 0)
+	} else if (a->offline_since < 0) {
 		a->offline_since = now;
+	}
 	c->transfer = NULL;
 	governor_end(governor_of(c), a->clock, r);
 	due = retry_at(c, r, now);

@@ -17,6 +17,7 @@
 
 #include "sentryfs/log.h"
 #include "sentryfs/verbs.h"
+#include "sentryfs/xattr.h"
 
 struct fs {
 	struct mount *mount;
@@ -399,6 +400,36 @@ static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 		fuse_reply_err(req, ENOMEM);
 }
 
+static void reply_xattr(fuse_req_t req, struct buf *b, size_t size, int r)
+{
+	if (!r)
+		r = b->error ? b->error : size && size < b->len ? -ERANGE : 0;
+	if (r)
+		fuse_reply_err(req, -r);
+	else if (size)
+		fuse_reply_buf(req, b->data, b->len);
+	else
+		fuse_reply_xattr(req, b->len);
+}
+
+/* Without an op: it never waits, and each write asks for security.capability. */
+static void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	cleanup_buf struct buf b = {0};
+
+	buf_init(&b, BUF_MAX_DEFAULT);
+	reply_xattr(req, &b, size, xattr_get(mount_of(req), node_of(req, ino), name, &b));
+}
+
+static void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	cleanup_buf struct buf b = {0};
+
+	buf_init(&b, BUF_MAX_DEFAULT);
+	xattr_list(node_of(req, ino), &b);
+	reply_xattr(req, &b, size, 0);
+}
+
 static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct statvfs st = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255};
@@ -442,6 +473,8 @@ static const struct fuse_lowlevel_ops ops = {
 	.mknod = fs_mknod,
 	.symlink = fs_symlink,
 	.link = fs_link,
+	.getxattr = fs_getxattr,
+	.listxattr = fs_listxattr,
 	.statfs = fs_statfs,
 };
 

@@ -25,7 +25,7 @@ void log_to_syslog(void)
 
 __attribute__((format(printf, 2, 0))) static void line(enum log_level l, const char *fmt, va_list ap)
 {
-	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_DEBUG};
+	static const int priorities[] = {LOG_ERR, LOG_NOTICE, LOG_WARNING, LOG_DEBUG};
 
 	if (l > level)
 		return;
@@ -49,5 +49,6 @@ __attribute__((format(printf, 2, 0))) static void line(enum log_level l, const c
 	}
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
+LOG_FUNCTION(log_notice, LOG_LEVEL_NOTICE)
 LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)

@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 {
 	struct options o = {0};
 	struct mount m;
-	char *token = NULL;
+	char *token = NULL, *token_from = NULL;
 	int r;
 
 	open_standard_fds();
@@ -137,10 +137,11 @@ int main(int argc, char **argv)
 	}
 	if (o.debug)
 		log_init(LOG_LEVEL_DEBUG);
-	r = token_read(&o, &token, stderr);
+	r = token_read(&o, &token, &token_from, stderr);
 	if (!r) {
 		r = mount_init(&m, &o, token, &clock_system);
 		token_free(token);
+		m.token_from = token_from;
 		if (!r)
 			r = find_root(&m);
 		if (r)
@@ -148,6 +149,7 @@ int main(int argc, char **argv)
 		else
 			r = serve(&m);
 	}
+	free(token_from);
 	options_done(&o);
 	return r ? 1 : 0;
 }

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "sentryfs/log.h"
 #include "sentryfs/name.h"
 #include "sentryfs/op.h"
 
@@ -72,6 +74,30 @@ void mount_refresh(struct mount *m)
 {
 	cache_drop(&m->cache);
 	access_forget(&m->access);
+}
+
+void mount_reload(struct mount *m)
+{
+	cleanup_free char *said = NULL;
+	char *token = NULL;
+	size_t n = 0;
+	FILE *err;
+
+	mount_refresh(m);
+	if (!m->token_from || *m->token_from != '/')
+		return; /* a variable was unset when it was read */
+	err = open_memstream(&said, &n);
+	if (!err)
+		return;
+	if (!token_read_file(m->options, &token, err))
+		api_set_token(&m->api, token);
+	token_free(token);
+	fclose(err);
+	if (!n)
+		return;
+	said[strcspn(said, "\n")] = '\0';
+	log_error("the token stays as it was: %s", said);
+	journal_add(&m->api.errors, m->clock, "the token stays as it was: %s", said);
 }
 
 static const char *item_text(const struct node *n, const struct item_class *class, bool id)

@@ -29,9 +29,16 @@ static bool token_char(char c)
 	       (c != '\0' && strchr("-._~+/=", c) != NULL);
 }
 
+struct token_place {
+	char **where; /* NULL: not wanted */
+	FILE *err;
+};
+
 /* Checks the text that was found at `where` and copies it. */
-static int token_take(struct str text, const char *where, char **ret, FILE *err)
+static int token_take(struct str text, const char *where, char **ret, const struct token_place *at)
 {
+	FILE *err = at->err;
+
 	text = str_trim(text);
 	if (text.n == 0)
 		return target_fail(err, -EINVAL, "the token in %s is empty", where);
@@ -52,7 +59,12 @@ static int token_take(struct str text, const char *where, char **ret, FILE *err)
 			"scopes event:read, org:read and project:read",
 			where);
 	*ret = str_dup(text);
-	return *ret ? 0 : target_fail(err, -ENOMEM, "out of memory");
+	if (at->where)
+		*at->where = str_dup(str_of(where));
+	if (*ret && (!at->where || *at->where))
+		return 0;
+	token_free(steal(ret));
+	return target_fail(err, -ENOMEM, "out of memory");
 }
 
 static int refuse_file(FILE *err, const char *path, int error)
@@ -76,21 +88,21 @@ static int refuse_file(FILE *err, const char *path, int error)
 }
 
 /* `must`: its absence is an error; else -ENOENT without a word. */
-static int token_from_file(const char *path, mode_t refused, bool must, char **ret, FILE *err)
+static int token_from_file(const char *path, mode_t refused, bool must, char **ret, const struct token_place *at)
 {
 	char data[TOKEN_MAX + 64]; /* and white space around it */
 	size_t len = 0;
 	int r = rc_read_file(path, refused, data, sizeof(data), &len);
 
 	if (r == 0)
-		r = token_take((struct str){data, len}, path, ret, err);
+		r = token_take((struct str){data, len}, path, ret, at);
 	else if (must || (r != -ENOENT && r != -ENOTDIR))
-		r = refuse_file(err, path, r);
+		r = refuse_file(at->err, path, r);
 	explicit_bzero(data, sizeof(data));
 	return r;
 }
 
-static int token_from_credential(char **ret, FILE *err)
+static int token_from_credential(char **ret, const struct token_place *at)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	cleanup_free char *path = NULL;
@@ -99,12 +111,13 @@ static int token_from_credential(char **ret, FILE *err)
 		return -ENOENT;
 	path = rc_path_join(dir, "sentry-token");
 	if (!path)
-		return target_fail(err, -ENOMEM, "out of memory");
-	return token_from_file(path, NOT_OTHERS_CREDENTIAL, false, ret, err);
+		return target_fail(at->err, -ENOMEM, "out of memory");
+	return token_from_file(path, NOT_OTHERS_CREDENTIAL, false, ret, at);
 }
 
-static int token_from_rc(char **ret, FILE *err)
+static int token_from_rc(char **ret, const struct token_place *at)
 {
+	FILE *err = at->err;
 	cleanup_free char *path = rc_path();
 	struct rc rc;
 	unsigned line;
@@ -119,7 +132,7 @@ static int token_from_rc(char **ret, FILE *err)
 	} else if (r == 0) {
 		rc_done(&rc);
 		r = rc_load(&rc, path, NOT_OTHERS, &line);
-		r = r < 0 ? refuse_file(err, path, r) : token_take(str_of(rc.token), path, ret, err);
+		r = r < 0 ? refuse_file(err, path, r) : token_take(str_of(rc.token), path, ret, at);
 	} else if (r == -EINVAL && line > 0) {
 		target_fail(err, r, "%s, line %u: neither [SECTION], KEY = VALUE nor a comment", path, line);
 	} else if (r != -ENOENT && r != -ENOTDIR) {
@@ -146,35 +159,41 @@ static char *token_variable(const char *name)
 	return copy;
 }
 
-static int token_search(const char *file, const char *auth, const char *plain, char **ret, FILE *err)
+static int token_search(const char *file, const char *auth, const char *plain, char **ret, const struct token_place *at)
 {
 	int r;
 
 	if (file)
-		return token_from_file(file, NOT_OTHERS, true, ret, err);
+		return token_from_file(file, NOT_OTHERS, true, ret, at);
 	if (auth)
-		return token_take(str_of(auth), "SENTRY_AUTH_TOKEN", ret, err);
+		return token_take(str_of(auth), "SENTRY_AUTH_TOKEN", ret, at);
 	if (plain)
-		return token_take(str_of(plain), "SENTRY_TOKEN", ret, err);
-	r = token_from_credential(ret, err);
+		return token_take(str_of(plain), "SENTRY_TOKEN", ret, at);
+	r = token_from_credential(ret, at);
 	if (r == -ENOENT)
-		r = token_from_rc(ret, err);
+		r = token_from_rc(ret, at);
 	if (r == -ENOENT)
-		target_fail(err, r,
+		target_fail(at->err, r,
 			    "no token: set SENTRY_AUTH_TOKEN, give -o token_file=FILE, or write it under [auth] in "
 			    "~/.sentryclirc");
 	return r;
 }
 
-int token_read(const struct options *o, char **ret, FILE *err)
+int token_read(const struct options *o, char **ret, char **where, FILE *err)
 {
+	const struct token_place at = {where, err};
 	char *auth = token_variable("SENTRY_AUTH_TOKEN");
 	char *plain = token_variable("SENTRY_TOKEN");
-	int r = token_search(o->token_file, auth, plain, ret, err);
+	int r = token_search(o->token_file, auth, plain, ret, &at);
 
 	token_free(auth);
 	token_free(plain);
 	return r;
+}
+
+int token_read_file(const struct options *o, char **ret, FILE *err)
+{
+	return token_search(o->token_file, NULL, NULL, ret, &(struct token_place){NULL, err});
 }
 
 void token_free(char *token)

@@ -12,7 +12,7 @@ FLOORS = {
     1: "http",
     2: "api link governor",
     3: "item listing part lister store keep cache change report query",
-    4: "tree kinds access guard scratch mount op source ahead attr show about verbs wish details assignee control comment bulk write root",
+    4: "tree kinds access guard scratch mount op source ahead attr xattr show about status verbs wish details assignee control comment bulk write root",
     5: "fs loop",
     6: "main",
 }

@@ -44,10 +44,15 @@ struct api {
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
+	int64_t online_since;  /* ms, -1 until it has answered once */
 };
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock);
 void api_done(struct api *a);
+/* Requests that begin from now on have this one. 0 or -ENOMEM. */
+int api_set_token(struct api *a, const char *token);
+/* What a bucket is called for a person. */
+const char *api_class_name(enum api_class class);
 
 struct api_answer {
 	int error; /* 0 or -errno, by the table */

@@ -29,9 +29,10 @@ struct mount {
 	struct guard guard;
 	struct scratches scratches;
 	struct ahead ahead;
-	struct node *root;  /* what inode 1 is */
-	struct list parked; /* operations that wait */
-	struct list ready;  /* operations that run at the next turn */
+	const char *token_from; /* borrowed: a file, or a variable; NULL: not known */
+	struct node *root;	/* what inode 1 is */
+	struct list parked;	/* operations that wait */
+	struct list ready;	/* operations that run at the next turn */
 	struct timespec born;
 	uint64_t operations;
 };
@@ -44,6 +45,9 @@ void mount_keep(struct mount *m);
 void mount_done(struct mount *m);
 /* Forgets what was told by the server, so that the next look asks again. */
 void mount_refresh(struct mount *m);
+/* The same, and the token is read again where a file has it; one that is not good there is
+ * said in the log and in .sentryfs/errors, and the old one stays. */
+void mount_reload(struct mount *m);
 
 /* Expands a row's path for `n`; see struct kind. 0, -ENAMETOOLONG, or -EINVAL for a
  * placeholder that the node has no value for. */

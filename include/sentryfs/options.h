@@ -48,10 +48,13 @@ void options_help(FILE *out);
  * The token: -o token_file, then SENTRY_AUTH_TOKEN, SENTRY_TOKEN, then
  * $CREDENTIALS_DIRECTORY/sentry-token, then ~/.sentryclirc [auth] token. The
  * variables are unset and wiped after reading. A file that group or others can
- * read is refused. *ret is owned by the caller, who wipes it with token_free.
+ * read is refused. *ret is owned by the caller, who wipes it with token_free; *where
+ * (NULL: not wanted) is the file's path or the variable's name, for free().
  * 0; -ENOENT (nowhere), -EACCES (refused), -EINVAL (empty, or characters that
  * cannot be in a token); a sentence is written to `err`. */
-int token_read(const struct options *o, char **ret, FILE *err);
+int token_read(const struct options *o, char **ret, char **where, FILE *err);
+/* The same of the files alone, after the first reading. */
+int token_read_file(const struct options *o, char **ret, FILE *err);
 void token_free(char *token);
 
 #endif

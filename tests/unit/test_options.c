@@ -468,7 +468,7 @@ static int read_token(const char *name, char **token)
 	snprintf(path, sizeof(path), "%s/%s", home, name ? name : "");
 	o.token_file = name ? path : NULL;
 	*token = NULL;
-	r = token_read(&o, token, err);
+	r = token_read(&o, token, NULL, err);
 	fclose(err);
 	assert_null(strstr(said, "0123"));
 	if (r < 0)
