@@ -407,6 +407,7 @@ void cache_keep(struct cache *c, struct store *store)
 {
 	c->born = wall_ms(c);
 	c->born_ms = now_ms(c);
+	c->refreshed = 0;
 	c->store = store;
 	for (struct list *l = c->lru.next; l != &c->lru; l = l->next)
 		keep_later(container_of(l, struct resource, lru));
