@@ -482,14 +482,16 @@ static const struct fuse_lowlevel_ops ops = {
 
 /* What the kernel and fusermount3 are told. fsname has a colon, so that indexers and
  * df take the mount for a remote one. */
-static int make_args(const struct options *o, struct fuse_args *args)
+static int make_args(const struct mount *m, struct fuse_args *args)
 {
+	const struct options *o = m->options;
+	const char *project = o->project ? m->root->item->name : NULL; /* it may be given by its number */
 	cleanup_free char *names = NULL;
 	const char *host = strstr(o->url, "://");
 	bool bad;
 
 	if (asprintf(&names, "-ofsname=sentry:%s%s%s%s%s,subtype=sentryfs", host ? host + 3 : o->url, o->org ? "/" : "",
-		     o->org ? o->org : "", o->project ? "/" : "", o->project ? o->project : "") < 0)
+		     o->org ? o->org : "", project ? "/" : "", project ? project : "") < 0)
 		return -ENOMEM;
 	bad = fuse_opt_add_arg(args, "sentryfs") || fuse_opt_add_arg(args, names) ||
 	      fuse_opt_add_arg(args, o->read_only ? "-oro,nosuid,nodev,noexec" : "-onosuid,nodev,noexec");
@@ -508,7 +510,7 @@ int fs_new(struct mount *m, struct fs **ret)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fs *f = calloc(1, sizeof(*f));
-	int r = f ? make_args(m->options, &args) : -ENOMEM;
+	int r = f ? make_args(m, &args) : -ENOMEM;
 
 	if (!r) {
 		f->mount = m;

@@ -8,13 +8,13 @@ import pytest
 from conftest import TOP
 
 FLOORS = {
-    0: "buf str name json map list log clock journal process cachedir options rc token target origin",
+    0: "buf str name json map list log clock journal process cachedir options rc token target origin weburl live fetched",
     1: "http",
     2: "api link governor",
     3: "item listing part lister store keep cache change report query",
     4: "tree kinds access guard scratch mount op source ahead attr xattr show about status verbs wish details assignee control comment bulk write root",
-    5: "fs loop",
-    6: "main",
+    5: "fs loop launch",
+    6: "main command cmd_status doctor fetch locate",
 }
 FLOOR = {name: n for n, names in FLOORS.items() for name in names.split()}
 

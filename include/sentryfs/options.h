@@ -41,6 +41,8 @@ struct options {
 /* Reads argv, environment and rc file. 0; or -EINVAL after one sentence on `err`
  * that names the option, its value and what is accepted. */
 int options_parse(struct options *o, int argc, char **argv, FILE *err);
+/* The same of a command that mounts nothing: [options] [ORG[/PROJECT]]. */
+int options_parse_source(struct options *o, int argc, char **argv, FILE *err);
 void options_done(struct options *o);
 void options_help(FILE *out);
 
