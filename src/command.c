@@ -21,12 +21,26 @@ static const struct command table[] = {
 
 #define COUNT (sizeof(table) / sizeof(*table))
 
+bool command_is_helper(const char *called)
+{
+	const char *slash = called ? strrchr(called, '/') : NULL;
+
+	return called && !strncmp(slash ? slash + 1 : called, "mount.", strlen("mount."));
+}
+
+bool command_is_fake(int argc, char **argv)
+{
+	for (int i = 1; command_is_helper(argv[0]) && i < argc; i++) {
+		if (!strcmp(argv[i], "-f"))
+			return true;
+		i += !strcmp(argv[i], "-o");
+	}
+	return false;
+}
+
 const struct command *command_find(int argc, char **argv)
 {
-	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
-	const char *called = slash ? slash + 1 : argc ? argv[0] : "";
-
-	if (argc < 2 || !strncmp(called, "mount.", strlen("mount.")))
+	if (argc < 2 || command_is_helper(argv[0]))
 		return NULL;
 	for (size_t i = 0; i < COUNT; i++)
 		if (!strcmp(argv[1], table[i].name))

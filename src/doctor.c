@@ -208,12 +208,11 @@ static void check_fuse(struct doctor *d)
 		close(fd);
 	if (fd >= 0)
 		say(d, GOOD, "/dev/fuse", "can be opened");
-	else if (geteuid() && (error == EACCES || error == EPERM))
-		say(d, GOOD, "/dev/fuse", "is there; fusermount3 opens it");
 	else if (error == ENOENT || error == ENXIO || error == ENODEV)
 		say(d, BAD, "/dev/fuse", "is not there: run modprobe fuse as root, or give the container the device");
 	else
-		say(d, BAD, "/dev/fuse", "%s: allow the device to this container", strerror(error));
+		say(d, BAD, "/dev/fuse", "%s: run chmod 666 /dev/fuse as root, or allow the container the device",
+		    strerror(error));
 	if (!find_program("fusermount3", &st))
 		say(d, geteuid() ? BAD : NOTE, "fusermount3", "is not in PATH: install the package fuse3");
 	else if (geteuid() && !(st.st_mode & S_ISUID))

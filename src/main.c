@@ -109,6 +109,8 @@ int main(int argc, char **argv)
 	open_standard_fds();
 	log_init(LOG_LEVEL_WARNING);
 	prctl(PR_SET_DUMPABLE, 0);
+	if (command_is_fake(argc, argv))
+		return 0;
 	command = command_find(argc, argv);
 	return command ? command_run(command, argc - 1, argv + 1) : mount_and_serve(argc, argv);
 }

@@ -2,6 +2,7 @@
 #ifndef SENTRYFS_COMMAND_H
 #define SENTRYFS_COMMAND_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* The words that sentryfs takes in the place of a source and a mount point: a row each. */
@@ -20,6 +21,9 @@ struct command {
  * such a name is written after --, or as sentry:HOST/ORG.
  */
 const struct command *command_find(int argc, char **argv);
+bool command_is_helper(const char *called);
+/* mount -f: all but the mount, for which there is nothing to do. */
+bool command_is_fake(int argc, char **argv);
 int command_run(const struct command *c, int argc, char **argv);
 void command_help(FILE *out);
 
