@@ -365,6 +365,13 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	return -EINPROGRESS;
 }
 
+int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given)
+{
+	const struct resource *r = map_get(&c->resources, str_of(key));
+
+	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
+}
+
 void cache_outdate(struct cache *c, const char *key)
 {
 	struct resource *r = map_get(&c->resources, str_of(key));

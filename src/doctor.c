@@ -42,6 +42,7 @@ __attribute__((format(printf, 4, 5))) static void say(struct doctor *d, enum ver
 static char *find_token(struct doctor *d)
 {
 	cleanup_free char *where = NULL, *said = NULL;
+	enum token_place place;
 	const char *words;
 	char *token = NULL;
 	struct stat st;
@@ -51,15 +52,15 @@ static char *find_token(struct doctor *d)
 
 	if (!err)
 		return NULL;
-	r = token_read(&d->options, &token, &where, err);
+	r = token_read(&d->options, &token, &place, err);
 	fclose(err);
 	words = str_starts(str_of(said), "sentryfs: ") ? said + strlen("sentryfs: ") : said;
 	if (r)
 		say(d, BAD, "token", "%.*s", (int)strcspn(words, "\n"), words);
-	else if (*where == '/' && !stat(where, &st))
+	else if ((where = token_where(&d->options, place)) && !stat(where, &st))
 		say(d, GOOD, "token", "in %s, mode %04o", where, (unsigned)st.st_mode & 07777);
 	else
-		say(d, GOOD, "token", "in %s", where);
+		say(d, GOOD, "token", "in %s", where ? where : "a place without a name");
 	return token;
 }
 

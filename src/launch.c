@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "sentryfs/log.h"
+#include "sentryfs/origin.h"
 #include "sentryfs/root.h"
 
 #define BODY_MAX ((size_t)16 << 20)
@@ -17,6 +18,10 @@ struct http *launch_http(const struct options *o)
 	struct http_options h = {
 		.user_agent = "sentryfs/" SENTRYFS_VERSION,
 		.cacert = o->cacert,
+		.cert = o->cert,
+		.key = o->key,
+		/* over http a proxy elsewhere would get the token in clear text */
+		.direct = origin_is_loopback(o->url),
 		.connect_timeout_s = o->connect_timeout,
 		.body_max = BODY_MAX,
 	};

@@ -65,7 +65,8 @@ static int mount_and_serve(int argc, char **argv)
 {
 	struct options o = {0};
 	struct mount m;
-	char *token = NULL, *token_from = NULL;
+	enum token_place place;
+	char *token = NULL;
 	int r;
 
 	r = options_parse(&o, argc, argv, stderr);
@@ -85,11 +86,11 @@ static int mount_and_serve(int argc, char **argv)
 	}
 	if (o.debug)
 		log_init(LOG_LEVEL_DEBUG);
-	r = token_read(&o, &token, &token_from, stderr);
+	r = token_read(&o, &token, &place, stderr);
 	if (!r) {
 		r = mount_init(&m, &o, token, &clock_system);
+		m.token_place = place;
 		token_free(token);
-		m.token_from = token_from;
 		if (!r)
 			r = launch_find_root(&m);
 		if (r)
@@ -97,7 +98,6 @@ static int mount_and_serve(int argc, char **argv)
 		else
 			r = serve(&m);
 	}
-	free(token_from);
 	options_done(&o);
 	return r ? 1 : 0;
 }

@@ -24,6 +24,38 @@ static void name_store(struct mount *m, const char *token)
 		*m->store_name = '\0';
 }
 
+/* What the token was read from may have another one by now. */
+static void renew_token(void *arg)
+{
+	struct mount *m = arg;
+	cleanup_free char *said = NULL;
+	char *token = NULL;
+	size_t n = 0;
+	FILE *err = open_memstream(&said, &n);
+	int r;
+
+	if (!err)
+		return;
+	r = token_again(m->options, m->token_place, &token, err);
+	fclose(err);
+	if (r && n) {
+		said[strcspn(said, "\n")] = '\0';
+		log_warning("the token was not read again: %s", said);
+		journal_add(&m->api.errors, m->clock, "the token was not read again: %s", said);
+	}
+	if (!r && api_set_token(&m->api, token)) {
+		access_forget(&m->access);
+		log_warning("a new token was read from where the first one was");
+	}
+	token_free(token);
+}
+
+void mount_reload(struct mount *m)
+{
+	renew_token(m);
+	mount_refresh(m);
+}
+
 void mount_keep(struct mount *m)
 {
 	if (!m->options->cache_disk || !*m->store_name || m->store)
@@ -41,9 +73,12 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	list_init(&m->parked);
 	list_init(&m->ready);
 	clock->wall(clock, &m->born);
+	m->slept = clock_slept_ms(clock);
 	tree_init(&m->tree);
 	r = api_init(&m->api, o->url, token, o->timeout, clock);
 	m->api.offline = o->offline;
+	m->api.renew = renew_token;
+	m->api.renew_arg = m;
 	name_store(m, token);
 	cache_init(&m->cache, &m->api, o->cache_memory);
 	changes_init(&m->changes, &m->cache);
@@ -74,30 +109,6 @@ void mount_refresh(struct mount *m)
 {
 	cache_drop(&m->cache);
 	access_forget(&m->access);
-}
-
-void mount_reload(struct mount *m)
-{
-	cleanup_free char *said = NULL;
-	char *token = NULL;
-	size_t n = 0;
-	FILE *err;
-
-	mount_refresh(m);
-	if (!m->token_from || *m->token_from != '/')
-		return; /* a variable was unset when it was read */
-	err = open_memstream(&said, &n);
-	if (!err)
-		return;
-	if (!token_read_file(m->options, &token, err))
-		api_set_token(&m->api, token);
-	token_free(token);
-	fclose(err);
-	if (!n)
-		return;
-	said[strcspn(said, "\n")] = '\0';
-	log_error("the token stays as it was: %s", said);
-	journal_add(&m->api.errors, m->clock, "the token stays as it was: %s", said);
 }
 
 static const char *item_text(const struct node *n, const struct item_class *class, bool id)

@@ -37,7 +37,7 @@ static const char *may(const struct mount *m, enum need need, bool refused)
 }
 
 /* A moment of the monotonic clock as the wall clock showed it. */
-static void add_moment(struct buf *b, const struct mount *m, const char *name, int64_t ms)
+static void add_moment(struct buf *b, const struct mount *m, int64_t ms)
 {
 	struct timespec wall;
 	char text[32];
@@ -47,9 +47,10 @@ static void add_moment(struct buf *b, const struct mount *m, const char *name, i
 	wall.tv_sec -= (m->clock->now_ms(m->clock) - ms) / 1000;
 	gmtime_r(&wall.tv_sec, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	buf_printf(b, "%s\t%s\n", name, text);
+	buf_puts(b, text);
 }
 
+/* Whether the server answers, since when, and why not. */
 static void add_online(struct buf *b, const struct mount *m)
 {
 	const struct api *a = &m->api;
@@ -58,12 +59,20 @@ static void add_online(struct buf *b, const struct mount *m)
 	if (a->offline) {
 		buf_puts(b, "online\tno, by option offline\n");
 	} else if (a->offline_since >= 0) {
-		buf_printf(b, "online\tno, since %lld s\n", (long long)(now - a->offline_since) / 1000);
-		add_moment(b, m, "offline_since", a->offline_since);
+		buf_puts(b, "online\tno, since ");
+		add_moment(b, m, a->offline_since);
+		buf_printf(b, ", %lld s", (long long)(now - a->offline_since) / 1000);
+		if (a->reach.away)
+			buf_printf(b, ": %s; nothing is sent, but a look %s whether it is back", a->reach.words,
+				   reach_due(&a->reach, now) < 0 ? "now" : "within 4 s");
+		buf_addc(b, '\n');
 	} else {
 		buf_puts(b, "online\tyes\n");
-		if (a->online_since >= 0)
-			add_moment(b, m, "online_since", a->online_since);
+		if (a->online_since >= 0) {
+			buf_puts(b, "online_since\t");
+			add_moment(b, m, a->online_since);
+			buf_addc(b, '\n');
+		}
 	}
 }
 
@@ -101,6 +110,7 @@ static const char *known(const struct mount *m, const char *text)
 int show_status(struct buf *b, const struct source *s)
 {
 	const struct mount *m = s->mount;
+	cleanup_free char *token_from = token_where(m->options, m->token_place);
 
 	buf_printf(b, "version\t%s\nserver\t%s\nmountpoint\t%s\npid\t%d\n", SENTRYFS_VERSION, m->api.origin,
 		   m->options->mountpoint, (int)getpid());
@@ -111,8 +121,7 @@ int show_status(struct buf *b, const struct source *s)
 		   (unsigned long long)m->operations, m->cache.bytes, m->cache.bytes_max);
 	add_online(b, m);
 	buf_printf(b, "user\t%s\nscopes\t%s\n", known(m, m->access.user), known(m, m->access.scopes));
-	if (m->token_from)
-		buf_printf(b, "token\tfrom %s\n", m->token_from);
+	buf_printf(b, "token\tfrom %s\n", token_from ? token_from : "");
 	add_limits(b, m);
 	buf_puts(b, "store\t");
 	store_show(m->store, b);

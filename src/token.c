@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Where the token comes from. Tries the four places in their order and gives a
- * copy that the caller owns; every other copy that passes through here is wiped,
+ * copy that the caller owns, and reads it again from where it was; every other copy that passes through here is wiped,
  * the environment's in place, so that /proc/PID/environ holds it no more.
  *
  * A message names the place and never the token, not even a part of it. Must
@@ -10,6 +10,7 @@
 #include "sentryfs/options.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "sentryfs/rc.h"
 #include "sentryfs/str.h"
@@ -29,16 +30,9 @@ static bool token_char(char c)
 	       (c != '\0' && strchr("-._~+/=", c) != NULL);
 }
 
-struct token_place {
-	char **where; /* NULL: not wanted */
-	FILE *err;
-};
-
 /* Checks the text that was found at `where` and copies it. */
-static int token_take(struct str text, const char *where, char **ret, const struct token_place *at)
+static int token_take(struct str text, const char *where, char **ret, FILE *err)
 {
-	FILE *err = at->err;
-
 	text = str_trim(text);
 	if (text.n == 0)
 		return target_fail(err, -EINVAL, "the token in %s is empty", where);
@@ -59,12 +53,7 @@ static int token_take(struct str text, const char *where, char **ret, const stru
 			"scopes event:read, org:read and project:read",
 			where);
 	*ret = str_dup(text);
-	if (at->where)
-		*at->where = str_dup(str_of(where));
-	if (*ret && (!at->where || *at->where))
-		return 0;
-	token_free(steal(ret));
-	return target_fail(err, -ENOMEM, "out of memory");
+	return *ret ? 0 : target_fail(err, -ENOMEM, "out of memory");
 }
 
 static int refuse_file(FILE *err, const char *path, int error)
@@ -88,21 +77,21 @@ static int refuse_file(FILE *err, const char *path, int error)
 }
 
 /* `must`: its absence is an error; else -ENOENT without a word. */
-static int token_from_file(const char *path, mode_t refused, bool must, char **ret, const struct token_place *at)
+static int token_from_file(const char *path, mode_t refused, bool must, char **ret, FILE *err)
 {
 	char data[TOKEN_MAX + 64]; /* and white space around it */
 	size_t len = 0;
 	int r = rc_read_file(path, refused, data, sizeof(data), &len);
 
 	if (r == 0)
-		r = token_take((struct str){data, len}, path, ret, at);
+		r = token_take((struct str){data, len}, path, ret, err);
 	else if (must || (r != -ENOENT && r != -ENOTDIR))
-		r = refuse_file(at->err, path, r);
+		r = refuse_file(err, path, r);
 	explicit_bzero(data, sizeof(data));
 	return r;
 }
 
-static int token_from_credential(char **ret, const struct token_place *at)
+static int token_from_credential(char **ret, FILE *err)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	cleanup_free char *path = NULL;
@@ -111,13 +100,12 @@ static int token_from_credential(char **ret, const struct token_place *at)
 		return -ENOENT;
 	path = rc_path_join(dir, "sentry-token");
 	if (!path)
-		return target_fail(at->err, -ENOMEM, "out of memory");
-	return token_from_file(path, NOT_OTHERS_CREDENTIAL, false, ret, at);
+		return target_fail(err, -ENOMEM, "out of memory");
+	return token_from_file(path, NOT_OTHERS_CREDENTIAL, false, ret, err);
 }
 
-static int token_from_rc(char **ret, const struct token_place *at)
+static int token_from_rc(char **ret, FILE *err)
 {
-	FILE *err = at->err;
 	cleanup_free char *path = rc_path();
 	struct rc rc;
 	unsigned line;
@@ -132,7 +120,7 @@ static int token_from_rc(char **ret, const struct token_place *at)
 	} else if (r == 0) {
 		rc_done(&rc);
 		r = rc_load(&rc, path, NOT_OTHERS, &line);
-		r = r < 0 ? refuse_file(err, path, r) : token_take(str_of(rc.token), path, ret, at);
+		r = r < 0 ? refuse_file(err, path, r) : token_take(str_of(rc.token), path, ret, err);
 	} else if (r == -EINVAL && line > 0) {
 		target_fail(err, r, "%s, line %u: neither [SECTION], KEY = VALUE nor a comment", path, line);
 	} else if (r != -ENOENT && r != -ENOTDIR) {
@@ -159,41 +147,79 @@ static char *token_variable(const char *name)
 	return copy;
 }
 
-static int token_search(const char *file, const char *auth, const char *plain, char **ret, const struct token_place *at)
+static int token_search(const char *file, const char *auth, const char *plain, char **ret, enum token_place *place,
+			FILE *err)
 {
 	int r;
 
+	*place = file ? TOKEN_FILE : TOKEN_VARIABLE;
 	if (file)
-		return token_from_file(file, NOT_OTHERS, true, ret, at);
+		return token_from_file(file, NOT_OTHERS, true, ret, err);
 	if (auth)
-		return token_take(str_of(auth), "SENTRY_AUTH_TOKEN", ret, at);
+		return token_take(str_of(auth), "SENTRY_AUTH_TOKEN", ret, err);
 	if (plain)
-		return token_take(str_of(plain), "SENTRY_TOKEN", ret, at);
-	r = token_from_credential(ret, at);
+		return token_take(str_of(plain), "SENTRY_TOKEN", ret, err);
+	*place = TOKEN_CREDENTIAL;
+	r = token_from_credential(ret, err);
+	if (r == -ENOENT) {
+		*place = TOKEN_RC;
+		r = token_from_rc(ret, err);
+	}
 	if (r == -ENOENT)
-		r = token_from_rc(ret, at);
-	if (r == -ENOENT)
-		target_fail(at->err, r,
+		target_fail(err, r,
 			    "no token: set SENTRY_AUTH_TOKEN, give -o token_file=FILE, or write it under [auth] in "
 			    "~/.sentryclirc");
 	return r;
 }
 
-int token_read(const struct options *o, char **ret, char **where, FILE *err)
+int token_read(const struct options *o, char **ret, enum token_place *place, FILE *err)
 {
-	const struct token_place at = {where, err};
 	char *auth = token_variable("SENTRY_AUTH_TOKEN");
 	char *plain = token_variable("SENTRY_TOKEN");
-	int r = token_search(o->token_file, auth, plain, ret, &at);
+	int r = token_search(o->token_file, auth, plain, ret, place, err);
 
 	token_free(auth);
 	token_free(plain);
 	return r;
 }
 
-int token_read_file(const struct options *o, char **ret, FILE *err)
+int token_again(const struct options *o, enum token_place place, char **ret, FILE *err)
 {
-	return token_search(o->token_file, NULL, NULL, ret, &(struct token_place){NULL, err});
+	struct stat st;
+	int r;
+
+	switch (place) {
+	case TOKEN_FILE:
+		/* a pipe was read to its end, and to open it anew may take for ever */
+		if (!stat(o->token_file, &st) && !S_ISREG(st.st_mode))
+			return -EOPNOTSUPP;
+		return token_from_file(o->token_file, NOT_OTHERS, true, ret, err);
+	case TOKEN_CREDENTIAL:
+		r = token_from_credential(ret, err);
+		break;
+	case TOKEN_RC:
+		r = token_from_rc(ret, err);
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	return r == -ENOENT ? target_fail(err, r, "the token is not where it was any more") : r;
+}
+
+char *token_where(const struct options *o, enum token_place place)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	switch (place) {
+	case TOKEN_FILE:
+		return str_dup(str_of(o->token_file));
+	case TOKEN_CREDENTIAL:
+		return rc_path_join(dir ? dir : "", "sentry-token");
+	case TOKEN_RC:
+		return rc_path();
+	default:
+		return str_dup(STR("the environment"));
+	}
 }
 
 void token_free(char *token)

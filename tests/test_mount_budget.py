@@ -70,7 +70,7 @@ def test_one_file_on_a_cold_mount(mount, sandbox):
 
 
 # Every directory of the tree, by its row in the mount's README.md: what the first `ls` of it costs when all above it was
-# listed. A listing costs nothing an entry, so `ls -l` costs no more, but for the symlinks that it reads.
+# listed. A listing costs nothing an entry, so `ls -l` costs no more.
 ORG = "<organization>/"
 PROJECT = f"{ORG}projects/<project>/"
 ISSUE = f"{PROJECT}issues/<issue>/"
@@ -89,7 +89,6 @@ DIRECTORIES = {
     f"{ISSUE}events/": 1,
     f"{ISSUE}hashes/": 1,
 }
-READLINKS = {f"{ISSUE}events/": 1}      # recommended; latest and oldest are the first and the last of the listing
 # Files and symlinks whose first `cat` costs something, when the directory they are in was listed. What is not named here
 # costs nothing.
 FILES = {
@@ -99,12 +98,19 @@ FILES = {
     f"{ORG}releases.tsv": 1,
     f"{ORG}issues/<SHORT-ID>@": 2,      # the issue, and the projects on the way to which it points
     f"{PROJECT}events/<event>.json": 1,
+    f"{PROJECT}events/<event>.txt": 1,  # a text costs what its JSON costs, or nothing beside it
+    f"{ISSUE}summary.txt": 3,           # details, the latest event, tags
+    f"{ISSUE}frames.qf": 1,             # the latest event
     f"{ISSUE}details.json": 1,
     f"{ISSUE}activity.jsonl": 1,        # of the same answer as details.json
     f"{ISSUE}events/<event>.json": 1,
+    f"{ISSUE}events/<event>.txt": 1,
     f"{ISSUE}events/latest.json@": 1,   # the event: which one it is, the listing told
-    f"{ISSUE}events/oldest.json@": 1,   # which one it is comes with the event
-    f"{ISSUE}events/recommended.json@": 1,
+    f"{ISSUE}events/oldest.json@": 1,   # the same where all are listed; else which one it is comes with the event
+    f"{ISSUE}events/recommended.json@": 1,      # which one it is comes with the event; not listed where more than one is
+    f"{ISSUE}events/latest.txt@": 1,
+    f"{ISSUE}events/oldest.txt@": 1,
+    f"{ISSUE}events/recommended.txt@": 1,
 }
 
 
@@ -148,7 +154,7 @@ def test_budget_of_a_directory(mounted, sandbox, row):
     assert len(sandbox.requests()) == DIRECTORIES[row], paths(sandbox)
     long = mounted.sh(f"ls -l {path}")
     assert long.returncode == 0 and len(long.stdout.splitlines()) == len(listed.stdout.splitlines()) + 1
-    assert len(sandbox.requests()) == DIRECTORIES[row] + READLINKS.get(row, 0), paths(sandbox)
+    assert len(sandbox.requests()) == DIRECTORIES[row], paths(sandbox)
 
 
 @pytest.mark.parametrize("row", FILES)
@@ -180,6 +186,10 @@ BUDGET = [
     (f"cat {ISSUES}/WEB-1/events/latest.json", 1),
     (f"cat {ISSUES}/WEB-1/events/oldest.json", 1),
     (f"cat {ISSUES}/web-1/title", 0),
+    (f"cat {ISSUES}/WEB-1/summary.txt {ISSUES}/WEB-1/frames.qf {ISSUES}/WEB-1/events/latest.txt", 3),
+    (f"cat {ISSUES}/WEB-1/summary.txt {ISSUES}/WEB-1/details.json {ISSUES}/WEB-1/tags/level", 3),
+    (f"cd {ISSUES}/WEB-1 && cat $(sed -n 's/^## Latest event: //p' summary.txt)", 3),
+    (f"cd {ISSUES}/WEB-1/events && cat latest.json latest.txt", 1),
     ("cat acme/organization.json acme/projects/web/project.json", 0),
     ("cat acme/issues/WEB-1/title", 0),
     ("cat README.md AGENTS.md .ignore .sentryfs/status .sentryfs/requests .sentryfs/errors", 0),

@@ -22,7 +22,7 @@ def test_status_of_a_new_mount(mounted, sandbox):
     assert s["server"] == sandbox.url and s["mountpoint"] == str(mounted.where)
     assert s["online"] == "yes" and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", s["online_since"])
     assert s["user"].startswith("not asked yet") and s["scopes"] == s["user"]
-    assert s["token"] == "from SENTRY_AUTH_TOKEN"
+    assert s["token"] == "from the environment"
     assert int(s["cached_bytes"]) <= int(s["cache_memory"]) == 128 << 20
     assert sandbox.requests() == [], "reading it asks nothing"
 
@@ -57,7 +57,8 @@ def test_status_tells_since_when_the_server_is_away(mount):
     s.stop()
     assert m.sh(f"ls {ISSUES}").returncode != 0
     after = m.status()
-    assert re.fullmatch(r"no, since \d s", after["online"]) and after["offline_since"] >= before["online_since"]
+    since = re.match(r"no, since (\S+), \d s: ", after["online"])
+    assert since and since[1] >= before["online_since"]
     assert "online_since" not in after
     m.unmount()
 
@@ -159,7 +160,7 @@ def test_sighup_keeps_the_token_when_the_file_is_not_good(mount, sandbox, tmp_pa
     file.chmod(0o644)
     os.kill(m.pid, signal.SIGHUP)
     errors = m.where / ".sentryfs/errors"
-    wait_until(lambda: "the token stays as it was" in errors.read_text(), "a line in errors")
+    wait_until(lambda: "the token was not read again" in errors.read_text(), "a line in errors")
     assert f"chmod 600 {file}" in errors.read_text() and sandbox.token not in errors.read_text()
     assert m.sh(f"ls {ISSUES}").returncode == 0
 

@@ -23,18 +23,20 @@ struct mount {
 	struct cache cache;
 	struct store *store; /* NULL: memory only */
 	char store_name[STORE_NAME_MAX];
+	enum token_place token_place;
 	struct tree tree;
 	struct changes changes;
 	struct access access;
 	struct guard guard;
 	struct scratches scratches;
 	struct ahead ahead;
-	const char *token_from; /* borrowed: a file, or a variable; NULL: not known */
-	struct node *root;	/* what inode 1 is */
-	struct list parked;	/* operations that wait */
-	struct list ready;	/* operations that run at the next turn */
+	struct node *root;  /* what inode 1 is */
+	struct list parked; /* operations that wait */
+	struct list ready;  /* operations that run at the next turn */
 	struct timespec born;
 	uint64_t operations;
+	int64_t slept; /* ms: as the clock told last */
+	bool woke;     /* since then connections may be dead: for the loop */
 };
 
 #define SENTRYFS_VERSION "0.1.0"
@@ -45,8 +47,7 @@ void mount_keep(struct mount *m);
 void mount_done(struct mount *m);
 /* Forgets what was told by the server, so that the next look asks again. */
 void mount_refresh(struct mount *m);
-/* The same, and the token is read again where a file has it; one that is not good there is
- * said in the log and in .sentryfs/errors, and the old one stays. */
+/* The same, and the token is read again from where it was. */
 void mount_reload(struct mount *m);
 
 /* Expands a row's path for `n`; see struct kind. 0, -ENAMETOOLONG, or -EINVAL for a

@@ -23,6 +23,7 @@ struct options {
 	char *token_file; /* NULL: environment, credential, rc file */
 	char *query;	  /* of the default listing */
 	char *cacert;	  /* NULL: the system's */
+	char *cert, *key; /* of this client, NULL: none; the key may be in the file of the certificate */
 	unsigned max_issues, max_events;
 	unsigned max_delete;	  /* issues that one process may delete */
 	unsigned timeout;	  /* seconds without progress */
@@ -50,13 +51,16 @@ void options_help(FILE *out);
  * The token: -o token_file, then SENTRY_AUTH_TOKEN, SENTRY_TOKEN, then
  * $CREDENTIALS_DIRECTORY/sentry-token, then ~/.sentryclirc [auth] token. The
  * variables are unset and wiped after reading. A file that group or others can
- * read is refused. *ret is owned by the caller, who wipes it with token_free; *where
- * (NULL: not wanted) is the file's path or the variable's name, for free().
+ * read is refused. *ret is owned by the caller, who wipes it with token_free.
  * 0; -ENOENT (nowhere), -EACCES (refused), -EINVAL (empty, or characters that
  * cannot be in a token); a sentence is written to `err`. */
-int token_read(const struct options *o, char **ret, char **where, FILE *err);
-/* The same of the files alone, after the first reading. */
-int token_read_file(const struct options *o, char **ret, FILE *err);
+enum token_place { TOKEN_VARIABLE, TOKEN_FILE, TOKEN_CREDENTIAL, TOKEN_RC };
+int token_read(const struct options *o, char **ret, enum token_place *place, FILE *err);
+/* The same from where it was found, and from nowhere else. -EOPNOTSUPP without a sentence
+ * where that can be read once only: a variable, a pipe. */
+int token_again(const struct options *o, enum token_place place, char **ret, FILE *err);
+/* Where that is, for a person; owned by the caller, NULL without memory. */
+char *token_where(const struct options *o, enum token_place place);
 void token_free(char *token);
 
 #endif

@@ -13,4 +13,7 @@ char *origin_parse(struct str text, bool bare);
  * localhost, [::1]). `origin` comes from origin_parse. */
 bool origin_is_safe(const char *origin);
 
+/* Is it this machine, whatever the scheme? */
+bool origin_is_loopback(const char *origin);
+
 #endif
