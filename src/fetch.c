@@ -210,15 +210,26 @@ static void follow(struct fetch *f, const char *path, int depth)
 	free(real);
 }
 
+/* Of an organization or a project: elsewhere a view's name may be a project's. */
+static bool has_views(const struct entry *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(entries[i].name, "project.json") || !strcmp(entries[i].name, "organization.json"))
+			return true;
+	return false;
+}
+
 static void walk(struct fetch *f, int at, const char *name, const char *path, int depth)
 {
 	DIR *dir = depth > DEPTH_MAX ? NULL : open_dir(f, at, name, path);
 	struct entry *entries = NULL;
+	bool views;
 	size_t n = 0;
 
 	if (!dir)
 		return;
 	entries = list(dir, &n);
+	views = has_views(entries, n);
 	for (size_t i = 0; i < n && !strcmp(base(path), "issues"); i++)
 		f->all += entries[i].type == DT_DIR;
 	for (size_t i = 0; i < n; i++) {
@@ -235,7 +246,7 @@ static void walk(struct fetch *f, int at, const char *name, const char *path, in
 			follow(f, child, depth + 1);
 		else if (e->type == DT_DIR && is_in_issues(child))
 			fetch_issue(f, dirfd(dir), e->name, child, depth + 1);
-		else if (e->type == DT_DIR && !is_view(e->name))
+		else if (e->type == DT_DIR && !(views && is_view(e->name)))
 			walk(f, dirfd(dir), e->name, child, depth + 1);
 		free(e->name);
 	}

@@ -322,6 +322,18 @@ def test_a_project_fetched_is_grepped_without_the_server(fetched, small, mount, 
     assert small.requests() == []
 
 
+def test_a_search_is_fetched(fetched, small):
+    """The issues that it finds, each in its one place; a view of a project that is fetched costs nothing."""
+    done = run(fetched, "fetch", fetched.where / "by-level/fatal")
+    assert done.returncode == 0, done.stderr
+    names = [line.split("\t")[0] for line in done.stdout.splitlines()[:-1]]
+    assert names and set(names) == set(os.listdir(fetched.where / "by-level/fatal")) - {".bulk"}
+    small.forget()
+    whole = run(fetched, "fetch", fetched.where)
+    assert whole.returncode == 0 and summary(whole)[2] == str(len(names))
+    assert not any("fatal" in r["query"] for r in small.requests())
+
+
 def test_a_second_fetch_reads_what_is_new_alone(fetched, small, mount, tmp_path):
     first = run(fetched, "fetch", fetched.where / "issues")
     assert first.returncode == 0 and summary(first)[2] == "0"

@@ -12,6 +12,7 @@
 #include "sentryfs/list.h"
 #include "sentryfs/options.h"
 #include "sentryfs/scratch.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/store.h"
 #include "sentryfs/tree.h"
 
@@ -29,6 +30,7 @@ struct mount {
 	struct access access;
 	struct guard guard;
 	struct scratches scratches;
+	struct searches searches;
 	struct ahead ahead;
 	struct node *root;  /* what inode 1 is */
 	struct list parked; /* operations that wait */
