@@ -166,6 +166,25 @@ static void fetch_sibling(struct op *op, const struct kind *k, struct node *issu
 
 static int ask_page(struct op *op, const struct node *issue, size_t offset, struct ask *a);
 
+/* Is the body of the issue's newest event in hand? Then so is its page, if anybody wanted it. */
+static bool has_newest(struct op *op, struct node *issue)
+{
+	const struct kind *k = kind_named(KIND_ISSUE, "events");
+	struct node *dir = node_get(&op->mount->tree, issue, k, k->name, NULL);
+	cleanup_ask struct ask a = {0}, body = {0};
+	struct resource *res;
+	int r = dir ? ask_listing(op->mount, dir, &a) : -ENOMEM;
+
+	node_unref(dir, 1);
+	a.want.peek = a.want.stale_ok = true;
+	if (r || op_need(op, &a.want, &res) || !res->listing->n ||
+	    ask_document(op->mount, issue, kind_of(KIND_EVENT)->url, str_of(res->listing->items[0]->id), FRESH_FOREVER,
+			 &body))
+		return false;
+	body.want.peek = true;
+	return !op_need(op, &body.want, &res);
+}
+
 /* Asks for what the window holds of the next issues. */
 static void fetch_window(struct op *op, struct ahead_run *run, struct node *issues)
 {
@@ -185,7 +204,7 @@ static void fetch_window(struct op *op, struct ahead_run *run, struct node *issu
 		if (run->kind->id == KIND_EVENT) {
 			cleanup_ask struct ask a = {0};
 
-			if (item->size > 1 && !ask_page(op, n, 0, &a))
+			if (item->size > 1 && !has_newest(op, n) && !ask_page(op, n, 0, &a))
 				fetch(op, &a);
 		} else {
 			fetch_sibling(op, run->kind, n);
