@@ -130,7 +130,11 @@ static void fetch(struct op *op, struct ask *a)
 {
 	struct resource *res;
 
+	/* who is slowed is not helped to ask for more */
+	if (crowd_ask(&op->mount->crowd, op->tid, false, op->mount->options->crawl, op->start).delay_ms)
+		return;
 	a->want.ahead = true;
+	a->want.asker = &op->asker;
 	cache_need(&op->mount->cache, &a->want, NULL, &res);
 }
 

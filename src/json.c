@@ -487,6 +487,20 @@ bool json_step(struct json_walk *w, struct str *name, struct str *value)
 	return value->n && !closes(*value);
 }
 
+void json_members(struct str text, const char *const *keys, size_t n, struct str *values)
+{
+	struct str name, value;
+
+	if (!enter(&text, '{'))
+		return;
+	while (take_member(&text, &name, &value))
+		for (size_t i = 0; i < n; i++)
+			if (!values[i].s && key_is(name, keys[i])) {
+				values[i] = value;
+				break;
+			}
+}
+
 /* The member whose name is this token, as it stands or decoded. */
 static bool same_member(struct str text, struct str token, struct str *ret)
 {

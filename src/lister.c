@@ -13,6 +13,7 @@
 
 #include "sentryfs/json.h"
 #include "sentryfs/part.h"
+#include "sentryfs/window.h"
 
 #define PARALLEL_MIN 1000 /* items; fewer are fetched in order, without a page too much */
 #define STREAMS_MAX 24u
@@ -31,15 +32,18 @@ struct lister {
 	struct parts parts;
 	unsigned pages, streams;
 	size_t skipped;
-	size_t hoped;	       /* items that are thought to be wanted, at the most */
-	int64_t newest;	       /* ms: lastSeen of the newest that came */
-	struct listing *known; /* shared: plan.known, whatever becomes of that */
-	bool parallel, serial; /* may be cut; must not be any more */
-	size_t rows;	       /* of a page of a list whose cursors are rows; 0: they are not */
-	bool whole;	       /* its last page has come */
-	unsigned closing;      /* all has come; looks at what moved to the top meanwhile, so often */
-	unsigned head_pages;   /* of the head that was looked at last */
-	bool more;	       /* there is more than was fetched */
+	size_t hoped;		/* items that are thought to be wanted, at the most */
+	int64_t newest;		/* ms: lastSeen of the newest that came */
+	struct listing *known;	/* shared: plan.known, whatever becomes of that */
+	bool stream;		/* newest first, with dates of its own */
+	bool parallel, serial;	/* may be cut; must not be any more */
+	size_t rows;		/* of a page of a list whose cursors are rows; 0: they are not */
+	bool whole;		/* its last page has come */
+	unsigned closing;	/* all has come; looks at what moved to the top meanwhile, so often */
+	unsigned head_pages;	/* of the head that was looked at last */
+	bool more;		/* there is more than was fetched */
+	uint64_t hits;		/* so many there are; UINT64_MAX: not told */
+	struct api_call *batch; /* of rows that did not tell what they are */
 	int64_t began;
 	int64_t top; /* ms: the newest of the first page of the newest head */
 };
@@ -59,6 +63,8 @@ void lister_cancel(struct lister *l)
 	if (!l)
 		return;
 	parts_done(&l->parts);
+	if (l->batch)
+		api_cancel(l->batch);
 	listing_unref(l->known);
 	free(l);
 }
@@ -131,6 +137,9 @@ static void succeed(struct lister *l, const struct api_answer *last)
 	if (!r) {
 		end.listing->skipped = l->skipped;
 		end.listing->cut |= l->more;
+		end.listing->total = !end.listing->cut ? end.listing->n : l->hits;
+		if (end.listing->total == UINT64_MAX || end.listing->total < end.listing->n)
+			end.listing->total = 0;
 		end.listing->newest = l->newest;
 		if (l->plan.known && l->plan.known->newest > l->newest)
 			end.listing->newest = l->plan.known->newest;
@@ -161,7 +170,11 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 	int r;
 
 	a->clock->wall(a->clock, &wall);
-	r = item_put(l->plan.items, l->plan.class, l->plan.scope, tree, bytes, l->plan.asked, &wall, true, &item);
+	if (l->plan.class == &item_issue && window_is_part(l->plan.key))
+		r = window_put(l->plan.items, l->plan.scope, l->plan.key, tree, bytes, l->plan.asked, &wall, &item);
+	else
+		r = item_put(l->plan.items, l->plan.class, l->plan.scope, tree, bytes, l->plan.asked, &wall, true,
+			     &item);
 	page->n++;
 	if (r == -ENOENT)
 		return 0; /* deleted or merged away by us */
@@ -237,8 +250,8 @@ static void consider_parallel(struct lister *l, const struct page *page, const s
 	bool is_long = answer->hits == UINT64_MAX || answer->hits >= PARALLEL_MIN;
 	int64_t now = l->plan.api->clock->now_ms(l->plan.api->clock);
 
-	if (l->plan.class != &item_issue || l->plan.known || l->plan.max <= PARALLEL_MIN || !is_long ||
-	    !answer->cursor.s || !is_seek(answer->cursor) || !page->useful)
+	if (!l->stream || l->plan.known || l->plan.max <= PARALLEL_MIN || !is_long || !answer->cursor.s ||
+	    !is_seek(answer->cursor) || !page->useful)
 		return;
 	/* a thousand is what some servers stop counting at */
 	if (answer->hits > PARALLEL_MIN && answer->hits < l->plan.max)
@@ -399,6 +412,8 @@ static void on_page(void *arg, struct api_answer *answer)
 			return;
 		}
 	}
+	if (l->pages == 1)
+		l->hits = answer->hits >= answer->hits_max ? UINT64_MAX : answer->hits;
 	if (l->pages == 1 || (l->closing && p == part_at(l->parts.all.next) && !l->head_pages++))
 		l->top = l->newest;
 	if (first && l->pages == 1)
@@ -410,8 +425,11 @@ static void on_page(void *arg, struct api_answer *answer)
 static bool fetch(struct part *p)
 {
 	const struct lister_plan *plan = &lister_of(p)->plan;
-	struct api_request rq = {.method = "GET", .path = plan->key, .cursor = p->cursor, .ahead = plan->ahead};
+	struct api_request rq = {
+		.method = "GET", .path = plan->key, .cursor = p->cursor, .ahead = plan->ahead, .bulk = plan->bulk};
 
+	if (!lister_of(p)->pages)
+		rq.delay_ms = plan->delay_ms;
 	p->call = api_send(plan->api, &rq, on_page, p);
 	return p->call;
 }
@@ -430,7 +448,7 @@ static bool close_up(struct lister *l)
 		last = part_at(at);
 		n += last->n - last->twice;
 	}
-	if (l->plan.class != &item_issue || l->plan.known || l->pages >= PAGES_MAX || n <= PARALLEL_MIN || !l->top)
+	if (!l->stream || l->plan.known || l->pages >= PAGES_MAX || n <= PARALLEL_MIN || !l->top)
 		return false;
 	if (l->closing && (l->head_pages < 2 || l->closing >= CLOSING_MAX))
 		return false;
@@ -446,6 +464,62 @@ static bool close_up(struct lister *l)
 	return true;
 }
 
+/* ---- rows that do not tell what the issues are ---- */
+
+#define BATCH_MAX 100
+
+static int on_row(void *arg, const cJSON *tree, struct str bytes)
+{
+	struct lister *l = arg;
+	struct timespec wall;
+	struct item *item;
+	int r;
+
+	l->plan.api->clock->wall(l->plan.api->clock, &wall);
+	r = item_put(l->plan.items, &item_issue, l->plan.scope, tree, bytes, l->plan.asked, &wall, true, &item);
+	if (!r)
+		item_unref(item);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* What it does not tell of is asked for when it is read. */
+static void on_batch(void *arg, struct api_answer *answer)
+{
+	struct lister *l = arg;
+
+	l->batch = NULL;
+	if (!answer->error)
+		json_each(buf_str(answer->body), on_row, l);
+	schedule(l, answer);
+}
+
+/* Asks for the next of them. False: there are none. */
+static bool ask_batch(struct lister *l)
+{
+	struct api_request rq = {.method = "GET", .ahead = l->plan.ahead};
+	cleanup_buf struct buf path = {0};
+	struct item *issues[BATCH_MAX];
+	size_t n = 0, seen = 0;
+
+	for (struct list *at = l->parts.all.next; at != &l->parts.all; at = at->next) {
+		const struct part *p = part_at(at);
+
+		for (size_t i = 0; i < p->n && n < BATCH_MAX && seen < l->plan.max; i++, seen++) {
+			if (p->items[i]->fetched != WINDOW_UNKNOWN)
+				continue;
+			p->items[i]->fetched = WINDOW_ASKED;
+			issues[n++] = p->items[i];
+		}
+	}
+	if (!n)
+		return false;
+	buf_init(&path, 8192);
+	window_batch(&path, l->plan.key, issues, n);
+	rq.path = path.data;
+	l->batch = path.error ? NULL : api_send(l->plan.api, &rq, on_batch, l);
+	return l->batch;
+}
+
 static void schedule(struct lister *l, const struct api_answer *last)
 {
 	unsigned running = 0;
@@ -458,7 +532,10 @@ static void schedule(struct lister *l, const struct api_answer *last)
 	}
 	if (parts_complete(&l->parts, l->plan.max) && !close_up(l)) {
 		l->more |= l->rows && !l->serial && !l->whole;
-		succeed(l, last);
+		if (ask_batch(l))
+			l->progress(l->arg);
+		else
+			succeed(l, last);
 		return;
 	}
 	if (l->parallel && !l->serial && !l->closing) {
@@ -502,12 +579,15 @@ int lister_give(const struct lister *l, struct listing *to, size_t *given)
 	return r;
 }
 
-void lister_hurry(struct lister *l)
+void lister_hurry(struct lister *l, const struct api_request *rq)
 {
+	l->plan.bulk = (l->plan.ahead || l->plan.bulk) && rq->bulk;
 	l->plan.ahead = false;
 	for (struct list *at = l->parts.all.next; at != &l->parts.all; at = at->next)
 		if (part_at(at)->call)
-			api_hurry(part_at(at)->call);
+			api_hurry(part_at(at)->call, rq);
+	if (l->batch)
+		api_hurry(l->batch, rq);
 }
 
 struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, void (*progress)(void *), void *arg)
@@ -523,11 +603,13 @@ struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, 
 	l->progress = progress;
 	l->arg = arg;
 	l->hoped = plan->max;
+	l->hits = UINT64_MAX;
+	l->stream = plan->class == &item_issue && window_is_stream(plan->key);
 	l->began = plan->api->clock->now_ms(plan->api->clock);
 	plan->api->clock->wall(plan->api->clock, &now);
 	parts_init(&l->parts, ms_of(&now) - HORIZON_MS);
 	/* of a listing of one page the head is all of it */
-	if (plan->class != &item_issue || (plan->known && plan->known->n <= PART_PAGE))
+	if (!l->stream || (plan->known && plan->known->n <= PART_PAGE))
 		l->plan.known = NULL;
 	l->known = l->plan.known ? listing_ref(l->plan.known) : NULL;
 	p = part_new(&l->parts, &l->parts.all);

@@ -11,6 +11,8 @@
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/name.h"
+#include "sentryfs/searches.h"
+#include "sentryfs/window.h"
 
 #define ISSUE_ALONE_FRESH_S 60u /* of an issue that no listing holds */
 
@@ -63,13 +65,40 @@ int ask_listing(struct mount *m, const struct node *n, struct ask *a)
 		r = ask_scope(m, n, k->class, a);
 	a->want.class = k->class;
 	a->want.scope = a->scope.data;
-	a->want.max = k->class == &item_event ? m->options->max_events : m->options->max_issues;
-	if (k->class != &item_event && k->class != &item_issue)
-		a->want.max = 100000;
+	a->want.max = 100000;
+	if (k->class == &item_event)
+		a->want.max = m->options->max_events;
+	else if (k->class == &item_issue)
+		a->want.max = searches_max(m, n);
 	return r;
 }
 
 /* ---- sources ---- */
+
+/* By the listing that was used last of those that hold it. -EAGAIN: there is none that tells
+ * what the issue is. */
+static int refresh_by_listing(struct op *op, const struct item *item)
+{
+	struct resource *res = cache_holder(&op->mount->cache, item);
+	cleanup_free char *key = NULL;
+	struct cache_want want;
+	int r;
+
+	if (!res)
+		return -EAGAIN;
+	key = strdup(res->key);
+	if (!key)
+		return -ENOMEM;
+	want = (struct cache_want){.key = key,
+				   .class = &item_issue,
+				   .scope = res->scope,
+				   .max = res->max,
+				   .fresh_ms = fresh_ms(SOURCE_ISSUE_FRESH_S)};
+	r = op_need(op, &want, &res);
+	if (r == -EINPROGRESS)
+		return cache_coming(&op->mount->cache, key, NULL, NULL) ? r : 0;
+	return window_is_part(key) && item->fetched < op->start - fresh_ms(SOURCE_ISSUE_FRESH_S) ? -EAGAIN : 0;
+}
 
 /* Brings an issue's row up to date: one that a listing holds by that listing alone,
  * another by itself. An older copy will do when the server is slow. */
@@ -84,17 +113,18 @@ static int refresh_issue(struct op *op, const struct node *issue)
 
 	if (age <= fresh_ms(SOURCE_ISSUE_FRESH_S) || op->stale_ok)
 		return 0;
-	if (item->listed && issue->parent->kind->id == KIND_ISSUES) {
-		r = ask_listing(op->mount, issue->parent, &a);
-		if (!r)
-			r = op_need(op, &a.want, &res);
-		return r == -EINPROGRESS && cache_coming(&op->mount->cache, a.want.key, NULL, NULL) ? r : 0;
+	if (item->listed) {
+		r = refresh_by_listing(op, item);
+		/* a row that its listing tells nothing new of is asked for alone */
+		if (r == -EINPROGRESS || !r)
+			return r;
 	}
 	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S))
 		return 0;
 	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), ISSUE_ALONE_FRESH_S, &a);
 	good = keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
 	a.want.since = op->start;
+	a.want.asker = &op->asker;
 	if (!r)
 		r = good ? cache_need(&op->mount->cache, &a.want, NULL, &res) : op_need(op, &a.want, &res);
 	if (!r && res->document) {
@@ -263,6 +293,9 @@ int source_get(struct op *op, const struct node *n, bool peek, struct source *s,
 	s->json = blob_str(res->document);
 	s->listing = res->listing;
 	*stamp = res->stamp;
+	/* what it shows of issues changes with them */
+	if (a.want.class == &item_issue && op->mount->cache.items.news > *stamp)
+		*stamp = op->mount->cache.items.news;
 	return 0;
 }
 

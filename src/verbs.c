@@ -16,7 +16,9 @@
 #include "sentryfs/json.h"
 #include "sentryfs/mount.h"
 #include "sentryfs/name.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/source.h"
+#include "sentryfs/views.h"
 
 int verb_getattr(struct op *op)
 {
@@ -122,6 +124,19 @@ static const struct kind *child_named(const struct kind *dir, const char *name)
 	return NULL;
 }
 
+static int lookup_search(struct op *op, const struct kind *k)
+{
+	bool assignee = op->node->kind->class == &item_assignee;
+	struct item *item = NULL;
+	int r = assignee ? views_assignee(op, str_of(op->name), &item) : searches_find(op, str_of(op->name), &item);
+
+	if (r)
+		return r;
+	r = reply_item(op, k, item);
+	item_unref(item);
+	return r;
+}
+
 static int lookup_dynamic(struct op *op, const struct kind *k)
 {
 	const struct node *dir = op->node;
@@ -131,9 +146,11 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 	struct item *item;
 	int r;
 
+	if (dir->kind->class && dir->kind->class->local)
+		return lookup_search(op, k);
 	if (own.n > NAME_BYTES_MAX || *own.s == '.')
 		return -ENOENT;
-	if (!dir->kind->class || dir->kind->class == &item_issue)
+	if (k->probe && (!dir->kind->class || dir->kind->class == &item_issue))
 		return lookup_issue(op, k, own);
 	if (dir->kind->none && dir->kind->none(node_nearest(dir)->item))
 		return -ENOENT;

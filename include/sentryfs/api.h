@@ -65,6 +65,7 @@ struct api_answer {
 	struct buf *body;  /* bytes may be taken with buf_to_blob */
 	struct str cursor; /* of the next page, s == NULL at the end */
 	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
+	uint64_t hits_max; /* what the server stops counting at; UINT64_MAX: not told */
 	const char *words; /* one sentence for a person when error is set */
 	bool unsent;	   /* it never reached the server */
 	bool uncertain;	   /* no answer that tells whether a change was done */
@@ -80,6 +81,8 @@ struct api_request {
 	const char *body;   /* JSON, or NULL */
 	unsigned within_ms; /* an answer must have come by then; 0: the api's timeout */
 	bool ahead;	    /* nobody waits for it yet: it gives way */
+	bool bulk;	    /* who waits for it asks for much: it gives way too, to who does not */
+	unsigned delay_ms;  /* it is not sent before */
 };
 
 struct api_call;
@@ -92,8 +95,8 @@ struct api_call;
  */
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);
 void api_cancel(struct api_call *c);
-/* Somebody waits for it now. */
-void api_hurry(struct api_call *c);
+/* Somebody waits for it now, who is as `rq` says: `bulk`, and slowed (`delay_ms`) or not. */
+void api_hurry(struct api_call *c, const struct api_request *rq);
 
 /* Starts what has waited long enough. Returns ms until it wants to be called
  * again, -1 when nothing waits. */

@@ -28,6 +28,15 @@ enum kind_id {
 	KIND_ISSUE_ALIAS,
 	KIND_ORG_ISSUES,
 	KIND_ORG_ISSUE,
+	KIND_SEARCHES, /* search/ */
+	KIND_SEARCH,
+	KIND_BY_STATUS,
+	KIND_BY_LEVEL,
+	KIND_BY_ASSIGNEE,
+	KIND_ASSIGNED,
+	KIND_VIEW,   /* a ready-made search */
+	KIND_RESULT, /* an issue that a search found */
+	KIND_BULK_ALL,
 	KIND_EVENTS,
 	KIND_EVENT,
 	KIND_PROJECT_EVENTS,
@@ -52,6 +61,7 @@ enum source_from {
 
 struct mount;
 struct control;
+struct op;
 
 struct source {
 	const struct mount *mount;
@@ -75,16 +85,18 @@ struct kind {
 	mode_t mode;
 	enum source_from from;
 	/* Path below /api/0/ of what feeds it. {o} organization, {p} project's slug,
-	 * {P} project's id, {i} issue's id, {s} issue's short id, {n} own id, {q} the
-	 * mount's query, {M} page size for max_issues, {E} for max_events. */
+	 * {P} project's id, or -1 for all, {i} issue's id, {s} issue's short id, {n} own id, {q} what
+	 * is searched for, {w} its other parameters, {M} page size for max_issues, {E} for max_events. */
 	const char *url;
 	unsigned fresh_s; /* how old an answer may be; FRESH_FOREVER */
 	/* of a directory */
-	const struct item_class *class;	       /* of what `url` lists */
-	enum kind_id child;		       /* kind of each item; its rows are the item's files */
-	bool (*none)(const struct item *item); /* known to be empty without asking */
-	bool hidden;			       /* found by its name alone */
-	bool scratch;			       /* scratch files may be made in it */
+	const struct item_class *class;			  /* of what `url` lists */
+	const char *query;				  /* of a ready-made search: its name in search/ */
+	int (*list)(struct op *op, struct listing **ret); /* what it lists is in memory */
+	enum kind_id child;				  /* kind of each item; its rows are the item's files */
+	bool (*none)(const struct item *item);		  /* known to be empty without asking */
+	bool hidden;					  /* found by its name alone */
+	bool scratch;					  /* scratch files may be made in it */
 	/* of a dynamic row: what an unlisted name must look like, and the document that
 	 * tells whether there is such a thing (NULL: the listing is the oracle) */
 	bool (*valid)(struct str name);

@@ -16,6 +16,7 @@ struct listing {
 	int64_t asked;	      /* ms: when what is there for the longest was asked for */
 	int64_t newest;	      /* ms: of issues, lastSeen of the newest as it was listed */
 	bool cut;	      /* more exist than were asked for */
+	uint64_t total;	      /* so many exist; 0: not known */
 	size_t skipped;	      /* entries that could not be used */
 };
 
