@@ -382,6 +382,13 @@ struct resource *cache_holder(struct cache *c, const struct item *i)
 	return part;
 }
 
+int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given)
+{
+	const struct resource *r = map_get(&c->resources, str_of(key));
+
+	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
+}
+
 void cache_outdate(struct cache *c, const char *key)
 {
 	struct resource *r = map_get(&c->resources, str_of(key));

@@ -3,7 +3,8 @@
  * Directories: what OPENDIR lists and READDIR gives of it.
  *
  * OPENDIR holds no lock in the kernel and does the fetching; READDIR holds the
- * directory's, and answers from memory. Must not know FUSE.
+ * directory's, and answers from memory. Of a long listing that takes over a second OPENDIR
+ * leaves the rest to READDIR, which gives what comes as it comes. Must not know FUSE.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 /* Where an offset of READDIR leads: "." and "..", rows of the table, items. */
 #define ROWS_AT 2u
 #define ITEMS_AT (ROWS_AT + kinds_count)
+
+#define HELD_BACK 64u /* entries, of a listing that is coming: seconds that a page may take */
 
 /* With the first listing of issues comes what the token may do, so that the modes of what
  * is listed tell the truth. Without an answer everything is thought to be allowed. */
@@ -46,13 +49,104 @@ static bool is_search(const struct kind *k)
 	return k->class == &item_issue && k->id != KIND_ISSUES;
 }
 
+/* The same, without waiting: has it been told, or not been? */
+static bool has_access(struct op *op)
+{
+	struct cache_want want = {.key = "", .fresh_ms = INT64_MAX / 4, .peek = true};
+	struct resource *res;
+	int r = op->mount->access.known ? -EALREADY : op_need(op, &want, &res);
+
+	if (!r)
+		access_learn(&op->mount->access, blob_str(res->document));
+	return r != -EINPROGRESS;
+}
+
+/* ---- a long listing that is still coming ---- */
+
+/* Lets more be seen, but for what is kept back so that there is an entry to give when a second
+ * has gone by and no page came. */
+static void show_more(struct handle *h)
+{
+	if (h->listing->n > h->shown + HELD_BACK)
+		h->shown = h->listing->n - HELD_BACK;
+}
+
+/* A handle of what is there of it; -EINPROGRESS: it is too little. */
+static int open_coming(struct op *op, const char *key, struct handle **ret)
+{
+	struct listing *l = listing_new(0);
+	size_t given = 0;
+	int r = l ? cache_coming(&op->mount->cache, key, l, &given) : -ENOMEM;
+
+	if (!r && l->n > HELD_BACK)
+		*ret = handle_new(op->node);
+	if (r || l->n <= HELD_BACK || !*ret) {
+		listing_unref(l);
+		return r && r != -ENOENT ? r : !l || l->n <= HELD_BACK ? -EINPROGRESS : -ENOMEM;
+	}
+	(*ret)->listing = l;
+	(*ret)->coming = true;
+	(*ret)->given = given;
+	show_more(*ret);
+	return 0;
+}
+
+/* Takes over what has come since, and at the end all that was not given yet, in whatever order
+ * it came. -errno: the rest does not come. The op waits for the next page. */
+static int take_more(struct op *op, struct handle *h)
+{
+	cleanup_ask struct ask a = {0};
+	struct resource *res;
+	int r = ask_listing(op->mount, h->node, &a);
+
+	a.want.since = h->listing->asked;
+	if (!r)
+		r = cache_need(&op->mount->cache, &a.want, &op->waiter, &res);
+	if (!r) {
+		for (size_t i = 0; i < res->listing->n && !r; i++)
+			r = listing_add(h->listing, item_ref(res->listing->items[i]));
+		h->coming = r;
+		return r;
+	}
+	if (r == -EINPROGRESS)
+		r = cache_coming(&op->mount->cache, a.want.key, h->listing, &h->given);
+	show_more(h);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* The kernel holds the directory's lock, for which a LOOKUP waits unkillably: so after a second
+ * one of the entries that were kept back is given, and the lock is free for a moment. */
+int verb_readdir(struct op *op)
+{
+	struct handle *h = op->handle;
+	struct dir_entry e = {0};
+	size_t at;
+	int r = h->coming ? take_more(op, h) : 0;
+
+	if (r)
+		return r;
+	op_lock(op);
+	op->each_page = h->coming;
+	at = op->offset;
+	while (h->coming && !verb_dir_entry(op->mount, h, &at, &e)) {
+		if (!op->stale_ok || h->shown == h->listing->n)
+			return -EINPROGRESS;
+		h->shown++;
+		at = op->offset;
+	}
+	op->reply->listed(op);
+	return 0;
+}
+
+/* ---- opening ---- */
+
 int verb_opendir(struct op *op)
 {
 	const struct kind *k = op->node->kind;
 	struct listing *listing = NULL;
 	cleanup_ask struct ask a = {0};
 	struct resource *res = NULL;
-	struct handle *h;
+	struct handle *h = NULL;
 	int r;
 
 	if (k->list && (r = k->list(op, &listing)))
@@ -66,27 +160,33 @@ int verb_opendir(struct op *op)
 			r = op_need(op, &a.want, &res);
 		if (!r && k->id == KIND_ISSUES)
 			r = learn_access(op, true);
+		/* nobody waits over a second for the end of a long listing */
+		op->each_page = op->stale_ok;
+		if (r == -EINPROGRESS && op->stale_ok && !res && (k->id != KIND_ISSUES || has_access(op)))
+			r = open_coming(op, a.want.key, &h);
 		if (r != -EINPROGRESS && is_search(k))
 			searches_report(op, a.key.data, r);
 		if (r)
 			return r;
-		listing = listing_ref(res->listing);
+		listing = h ? NULL : listing_ref(res->listing);
 	}
-	h = handle_new(op->node);
 	if (!h) {
-		listing_unref(listing);
-		return -ENOMEM;
+		h = handle_new(op->node);
+		if (!h) {
+			listing_unref(listing);
+			return -ENOMEM;
+		}
+		h->listing = listing;
 	}
-	h->listing = listing;
 	op->reply->opened(op, h, false, false);
 	return 0;
 }
 
 bool dir_link(const struct listing *l, const char *name, size_t *at)
 {
-	bool newest = !strcmp(name, "latest.json");
+	bool newest = str_starts(str_of(name), "latest.");
 
-	if (!l->n || (!newest && (l->cut || (strcmp(name, "oldest.json") && l->n > 1))))
+	if (!l->n || (!newest && (l->cut || (!str_starts(str_of(name), "oldest.") && l->n > 1))))
 		return false;
 	*at = newest ? 0 : l->n - 1;
 	return true;
@@ -115,7 +215,7 @@ static bool set_entry(struct dir_entry *e, const char *name, const char *suffix,
 bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, struct dir_entry *e)
 {
 	const struct node *dir = h->node, *up = dir->parent && dir != m->root ? dir->parent : dir;
-	size_t event, i = *at, listed = h->listing ? h->listing->n : 0;
+	size_t event, i = *at, files = 1, listed = h->coming ? h->shown : h->listing ? h->listing->n : 0;
 	const struct scratch *s;
 	const struct kind *k;
 
@@ -134,12 +234,15 @@ bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, s
 	/* behind the table come the items, and what was made here */
 	if (*at < ITEMS_AT)
 		*at = ITEMS_AT;
+	while (kind_child(dir->kind, files))
+		files++;
+	listed *= files;
 	for (i = (*at)++ - ITEMS_AT; i < listed; i++, (*at)++) {
-		struct item *item = h->listing->items[i];
+		struct item *item = h->listing->items[i / files];
 
 		if (verb_has_left(m, dir, h->listing, item))
 			continue;
-		k = kind_of(dir->kind->child);
+		k = kind_child(dir->kind, i % files);
 		set_entry(e, item->name, k->suffix, 0, k->mode);
 		e->ino = node_ino(dir, e->name);
 		e->kind = k;

@@ -274,6 +274,8 @@ static void complete(struct transfer *t, CURLcode code)
 		r->error = -EHOSTUNREACH;
 	else if (r->error == -ETIMEDOUT)
 		http_renew(t->http);
+	if (code == CURLE_WRITE_ERROR) /* too long, or no memory */
+		r->error = r->body.error ? r->body.error : r->headers.error ? r->headers.error : r->error;
 	r->words = t->words[0] ? t->words : curl_easy_strerror(code);
 	t->done(t->arg, r);
 	transfer_free(t);

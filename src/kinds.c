@@ -4,7 +4,8 @@
  *
  * What stands here is data: lookup, readdir, getattr, open and readlink each have
  * one body (verbs.c) that reads it. The functions that make a file's bytes are in
- * show.c. A dynamic row stands once for all children of its directory.
+ * show.c. A dynamic row stands once for all children of its directory; an item that
+ * has several files has a row for each suffix, one after another.
  */
 #include "sentryfs/kinds.h"
 
@@ -83,11 +84,17 @@ static bool is_issue_name(struct str s)
 		KIND_FILE, KIND_PROJECT, file, .mode = FILE_MODE, .from = FROM_LISTING, .url = ISSUE_LIST,             \
 					       .class = &item_issue, .fresh_s = 30, .show = shower                     \
 	}
-#define EVENT_LINK(file, which)                                                                                        \
+#define EVENT(own, dir, ext, path, shower)                                                                             \
 	{                                                                                                              \
-		KIND_FILE, KIND_EVENTS, file, .mode = LINK_MODE, .from = FROM_DOCUMENT,                                \
-					      .url = ISSUE_SUB "events/" which "/", .fresh_s = 30,                     \
-					      .show = show_event_link                                                  \
+		own, dir, .suffix = ext, .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = path "events/{n}/",          \
+			  .fresh_s = FRESH_FOREVER, .valid = name_is_event_id, .probe = path "events/{n}/",            \
+			  .show = shower                                                                               \
+	}
+#define EVENT_LINK(which, ext)                                                                                         \
+	{                                                                                                              \
+		KIND_FILE, KIND_EVENTS, which ext, .suffix = ext, .mode = LINK_MODE, .from = FROM_DOCUMENT,            \
+						   .url = ISSUE_SUB "events/" which "/", .fresh_s = 30,                \
+						   .show = show_event_link                                             \
 	}
 
 const struct kind kinds[] = {
@@ -155,9 +162,8 @@ const struct kind kinds[] = {
 	{KIND_PROJECT_EVENTS, KIND_PROJECT, "events", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = "projects/{o}/{p}/events/?per_page={E}", .fresh_s = 30, .class = &item_event,
 	 .child = KIND_PROJECT_EVENT},
-	{KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, .suffix = ".json", .mode = FILE_MODE, .from = FROM_DOCUMENT,
-	 .url = "projects/{o}/{p}/events/{n}/", .fresh_s = FRESH_FOREVER, .valid = name_is_event_id,
-	 .probe = "projects/{o}/{p}/events/{n}/", .show = show_json},
+	EVENT(KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, ".json", "projects/{o}/{p}/", show_json),
+	EVENT(KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, ".txt", "projects/{o}/{p}/", show_event),
 
 	/* issues */
 	{KIND_ISSUES, KIND_PROJECT, "issues", .mode = OWN_DIR_MODE, .needs = NEED_DELETE, .from = FROM_LISTING,
@@ -172,6 +178,9 @@ const struct kind kinds[] = {
 	 .fresh_s = 60, .show = show_json},
 	{KIND_FILE, KIND_ISSUE, "activity.jsonl", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,
 	 .fresh_s = 60, .show = show_activity},
+	{KIND_FILE, KIND_ISSUE, "summary.txt", .mode = FILE_MODE, .from = FROM_PARTS, .show = show_summary},
+	{KIND_FILE, KIND_ISSUE, "frames.qf", .mode = FILE_MODE, .from = FROM_DOCUMENT,
+	 .url = ISSUE_SUB "events/latest/", .fresh_s = 30, .show = show_frames},
 	FIELD("title"),
 	FIELD("culprit"),
 	FIELD("level"),
@@ -211,12 +220,14 @@ const struct kind kinds[] = {
 	{KIND_TAG, KIND_TAGS, .mode = FILE_MODE, .from = FROM_ITEM, .show = show_tag},
 	{KIND_EVENTS, KIND_ISSUE, "events", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = ISSUE_SUB "events/?per_page={E}", .fresh_s = 30, .class = &item_event, .child = KIND_EVENT},
-	{KIND_EVENT, KIND_EVENTS, .suffix = ".json", .mode = FILE_MODE, .from = FROM_DOCUMENT,
-	 .url = ISSUE_SUB "events/{n}/", .fresh_s = FRESH_FOREVER, .valid = name_is_event_id,
-	 .probe = ISSUE_SUB "events/{n}/", .show = show_json},
-	EVENT_LINK("latest.json", "latest"),
-	EVENT_LINK("oldest.json", "oldest"),
-	EVENT_LINK("recommended.json", "recommended"),
+	EVENT(KIND_EVENT, KIND_EVENTS, ".json", ISSUE_SUB, show_json),
+	EVENT(KIND_EVENT, KIND_EVENTS, ".txt", ISSUE_SUB, show_event),
+	EVENT_LINK("latest", ".json"),
+	EVENT_LINK("latest", ".txt"),
+	EVENT_LINK("oldest", ".json"),
+	EVENT_LINK("oldest", ".txt"),
+	EVENT_LINK("recommended", ".json"),
+	EVENT_LINK("recommended", ".txt"),
 	{KIND_HASHES, KIND_ISSUE, "hashes", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = ISSUE_SUB "hashes/?per_page=100", .fresh_s = 60, .class = &item_hash, .child = KIND_HASH},
 	{KIND_HASH, KIND_HASHES, .suffix = ".json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
@@ -229,6 +240,14 @@ const struct kind *kind_of(enum kind_id id)
 		if (kinds[i].id == id)
 			return &kinds[i];
 	return NULL;
+}
+
+const struct kind *kind_child(const struct kind *dir, size_t i)
+{
+	const struct kind *k = dir->child ? kind_of(dir->child) : NULL;
+
+	/* rows of one item stand together */
+	return k && k + i < kinds + kinds_count && k[i].id == dir->child ? &k[i] : NULL;
 }
 
 const struct kind *kind_named(enum kind_id parent, const char *name)

@@ -75,6 +75,8 @@ static void on_progress(struct waiter *w)
 	/* a deadline that was set short, under a lock of the kernel, stays */
 	if (op->deadline >= op->start + op->patience_ms)
 		op->deadline = due;
+	if (op->each_page)
+		move_to(op, &op->mount->ready);
 }
 
 struct op *op_new(struct mount *m, const struct op_reply *reply, void *request, int (*run)(struct op *),

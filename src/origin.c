@@ -17,6 +17,8 @@ static bool host_ok(struct str host)
 	char text[INET6_ADDRSTRLEN];
 	struct in6_addr a;
 
+	if (host.n && memchr(host.s, '\0', host.n))
+		return false;
 	if (host.n > 2 && host.s[0] == '[' && host.n - 2 < sizeof(text)) {
 		memcpy(text, host.s + 1, host.n - 2);
 		text[host.n - 2] = '\0';

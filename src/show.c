@@ -210,9 +210,11 @@ int show_event_link(struct buf *b, const struct source *s)
 	if (json_member(s->json, "eventID", &id))
 		return -EBADMSG;
 	show_value(b, id);
+	if (b->error)
+		return b->error;
 	if (!name_is_event_id(buf_str(b)))
 		return -EBADMSG;
-	buf_puts(b, ".json");
+	buf_puts(b, s->kind->suffix);
 	return 0;
 }
 

@@ -122,12 +122,19 @@ FILES = {
     f"{PROJECT}index.tsv": 2,           # a page of 100 each
     f"{PROJECT}index.jsonl": 2,
     f"{PROJECT}events/<event>.json": 1,
+    f"{PROJECT}events/<event>.txt": 1,  # a text costs what its JSON costs, or nothing beside it
+    f"{ISSUE}summary.txt": 3,           # details, the latest event, tags
+    f"{ISSUE}frames.qf": 1,             # the latest event
     f"{ISSUE}details.json": 1,
     f"{ISSUE}activity.jsonl": 1,        # of the same answer as details.json
     f"{ISSUE}events/<event>.json": 1,
+    f"{ISSUE}events/<event>.txt": 1,
     f"{ISSUE}events/latest.json@": 1,   # the event: which one it is, the listing told
     f"{ISSUE}events/oldest.json@": 1,   # the same where all are listed; else which one it is comes with the event
     f"{ISSUE}events/recommended.json@": 1,      # which one it is comes with the event; not listed where more than one is
+    f"{ISSUE}events/latest.txt@": 1,
+    f"{ISSUE}events/oldest.txt@": 1,
+    f"{ISSUE}events/recommended.txt@": 1,
 }
 
 
@@ -209,6 +216,10 @@ BUDGET = [
     (f"cat {ISSUES}/WEB-1/events/latest.json", 1),
     (f"cat {ISSUES}/WEB-1/events/oldest.json", 1),
     (f"cat {ISSUES}/web-1/title", 0),
+    (f"cat {ISSUES}/WEB-1/summary.txt {ISSUES}/WEB-1/frames.qf {ISSUES}/WEB-1/events/latest.txt", 3),
+    (f"cat {ISSUES}/WEB-1/summary.txt {ISSUES}/WEB-1/details.json {ISSUES}/WEB-1/tags/level", 3),
+    (f"cd {ISSUES}/WEB-1 && cat $(sed -n 's/^## Latest event: //p' summary.txt)", 3),
+    (f"cd {ISSUES}/WEB-1/events && cat latest.json latest.txt", 1),
     ("cat acme/organization.json acme/projects/web/project.json", 0),
     ("cat acme/issues/WEB-1/title", 0),
     ("cat README.md AGENTS.md .ignore .sentryfs/status .sentryfs/requests .sentryfs/errors", 0),

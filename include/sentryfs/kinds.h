@@ -56,6 +56,7 @@ enum source_from {
 	FROM_ITEM,     /* the nearest item upwards (own, issue, project, ...) */
 	FROM_DOCUMENT, /* the JSON document at `url` */
 	FROM_LISTING,  /* the whole listing at `url` */
+	FROM_PARTS,    /* an issue's row, details, latest event and tags */
 };
 
 struct mount;
@@ -69,13 +70,18 @@ struct source {
 	const struct item *item; /* FROM_ITEM; else the nearest, or NULL */
 	struct str json;	 /* FROM_ITEM, FROM_DOCUMENT */
 	struct listing *listing; /* FROM_LISTING */
+	struct issue_parts {
+		struct blob *details, *event; /* shared */
+		struct listing *tags;	      /* shared */
+		int event_error, tags_error;  /* why there is none: 0 or -errno */
+	} parts;			      /* FROM_PARTS; json is the row, or the details where they are newer */
 };
 
 struct kind {
 	enum kind_id id;
 	enum kind_id parent;
 	const char *name;   /* NULL: the children are what `class` lists */
-	const char *suffix; /* of a dynamic name */
+	const char *suffix; /* of a dynamic name, and of the name that a symlink to one gives */
 	mode_t mode;
 	enum source_from from;
 	/* Path below /api/0/ of what feeds it. {o} organization, {p} project's slug,
@@ -87,7 +93,7 @@ struct kind {
 	const struct item_class *class;			  /* of what `url` lists */
 	const char *query;				  /* of a ready-made search: its name in search/ */
 	int (*list)(struct op *op, struct listing **ret); /* what it lists is in memory */
-	enum kind_id child;				  /* kind of each item */
+	enum kind_id child;				  /* kind of each item; its rows are the item's files */
 	bool (*none)(const struct item *item);		  /* known to be empty without asking */
 	bool hidden;					  /* found by its name alone */
 	bool scratch;					  /* scratch files may be made in it */
@@ -107,7 +113,9 @@ struct kind {
 extern const struct kind kinds[];
 extern const size_t kinds_count;
 
-const struct kind *kind_of(enum kind_id id);			      /* a row of the named ids */
+const struct kind *kind_of(enum kind_id id); /* a row of the named ids, the first */
+/* The i-th row of what a directory's class lists, one for each suffix, or NULL. */
+const struct kind *kind_child(const struct kind *dir, size_t i);
 const struct kind *kind_named(enum kind_id parent, const char *name); /* NULL: none */
 /* The next static row below a directory (`top`: it is the mount's root) that is listed, from
  * the table's *at on, which moves behind it; or NULL. */

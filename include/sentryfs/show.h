@@ -14,6 +14,10 @@ int show_activity(struct buf *b, const struct source *s); /* one line an entry, 
 int show_comment(struct buf *b, const struct source *s);
 int show_tag(struct buf *b, const struct source *s); /* TSV: value, count, share */
 
+int show_event(struct buf *b, const struct source *s);	 /* event.h */
+int show_frames(struct buf *b, const struct source *s);	 /* file:line: message, for editors */
+int show_summary(struct buf *b, const struct source *s); /* an issue on one page */
+
 int show_members(struct buf *b, const struct source *s);
 int show_teams(struct buf *b, const struct source *s);
 int show_environments(struct buf *b, const struct source *s);

@@ -11,6 +11,7 @@
 int verb_lookup(struct op *op);	  /* op->name below op->node; at most one request, 5 s */
 int verb_getattr(struct op *op);  /* from memory */
 int verb_opendir(struct op *op);  /* lists, pages and revalidates */
+int verb_readdir(struct op *op);  /* from memory, but for a long listing that is still coming: 1 s */
 int verb_open(struct op *op);	  /* fetches content */
 int verb_readlink(struct op *op); /* may make one request */
 

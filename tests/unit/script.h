@@ -185,7 +185,16 @@ static inline void script_asked(const struct script *s, size_t i, const char *pa
 
 /* ---- the kernel ---- */
 
-enum script_form { REPLY_NONE, REPLY_ERROR, REPLY_ENTRY, REPLY_ATTR, REPLY_TEXT, REPLY_OPENED, REPLY_WRITTEN };
+enum script_form {
+	REPLY_NONE,
+	REPLY_ERROR,
+	REPLY_ENTRY,
+	REPLY_ATTR,
+	REPLY_TEXT,
+	REPLY_OPENED,
+	REPLY_WRITTEN,
+	REPLY_LISTED
+};
 
 struct script_reply {
 	enum script_form form;
@@ -255,8 +264,14 @@ static inline void script_on_written(struct op *op, size_t n)
 	script_reply_of(op, REPLY_WRITTEN)->written = n;
 }
 
-static const struct op_reply script_replies = {script_on_error,	 script_on_entry,   script_on_attr,   script_on_text,
-					       script_on_opened, script_on_created, script_on_written};
+static inline void script_on_listed(struct op *op)
+{
+	script_reply_of(op, REPLY_LISTED);
+}
+
+static const struct op_reply script_replies = {script_on_error,	  script_on_entry,  script_on_attr,
+					       script_on_text,	  script_on_opened, script_on_created,
+					       script_on_written, script_on_listed};
 
 /* An op that a test fills further and then starts; what it answers is in *r, at once or
  * later. It is borrowed, and gone when *r has a form. */
