@@ -115,8 +115,8 @@ int show_readme(struct buf *b, const struct source *s)
 		"  `[redacted]`; the `.json` files are exact.\n"
 		"- A field's file holds one value and a newline; null is an empty line; nobody assigned is `none`.\n"
 		"- Lists are asked for again after 30 s (issues, events) or 5 min (the others), events never.\n"
-		"- `events/recommended.*`, and `oldest.*` where not all events are listed, are found by their names "
-		"alone.\n"
+		"- `events/recommended.*`, and `oldest.*` where not all events are listed, are found by their "
+		"names alone.\n"
 		"- `issues/.bulk/` is not listed: what is written into a file of it goes to many issues.\n",
 		m->options->query, m->options->max_issues);
 	add_searching(b);

@@ -366,6 +366,13 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	return -EINPROGRESS;
 }
 
+int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given)
+{
+	const struct resource *r = map_get(&c->resources, str_of(key));
+
+	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
+}
+
 struct resource *cache_holder(struct cache *c, const struct item *i)
 {
 	struct resource *part = NULL;
@@ -380,13 +387,6 @@ struct resource *cache_holder(struct cache *c, const struct item *i)
 		part = part ? part : r;
 	}
 	return part;
-}
-
-int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given)
-{
-	const struct resource *r = map_get(&c->resources, str_of(key));
-
-	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
 }
 
 void cache_outdate(struct cache *c, const char *key)

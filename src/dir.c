@@ -44,11 +44,6 @@ static int learn_access(struct op *op, bool wait)
 	return r == -EINPROGRESS ? r : 0;
 }
 
-static bool is_search(const struct kind *k)
-{
-	return k->class == &item_issue && k->id != KIND_ISSUES;
-}
-
 /* The same, without waiting: has it been told, or not been? */
 static bool has_access(struct op *op)
 {
@@ -78,11 +73,15 @@ static int open_coming(struct op *op, const char *key, struct handle **ret)
 	size_t given = 0;
 	int r = l ? cache_coming(&op->mount->cache, key, l, &given) : -ENOMEM;
 
-	if (!r && l->n > HELD_BACK)
+	if (r == -ENOENT || (!r && l->n <= HELD_BACK))
+		r = -EINPROGRESS;
+	if (!r) {
 		*ret = handle_new(op->node);
-	if (r || l->n <= HELD_BACK || !*ret) {
+		r = *ret ? 0 : -ENOMEM;
+	}
+	if (r) {
 		listing_unref(l);
-		return r && r != -ENOENT ? r : !l || l->n <= HELD_BACK ? -EINPROGRESS : -ENOMEM;
+		return r;
 	}
 	(*ret)->listing = l;
 	(*ret)->coming = true;
@@ -140,16 +139,21 @@ int verb_readdir(struct op *op)
 
 /* ---- opening ---- */
 
+static bool is_search(const struct kind *k)
+{
+	return k->class == &item_issue && k->id != KIND_ISSUES;
+}
+
 int verb_opendir(struct op *op)
 {
 	const struct kind *k = op->node->kind;
-	struct listing *listing = NULL;
+	cleanup_listing struct listing *l = NULL;
 	cleanup_ask struct ask a = {0};
-	struct resource *res = NULL;
+	struct resource *res;
 	struct handle *h = NULL;
 	int r;
 
-	if (k->list && (r = k->list(op, &listing)))
+	if (k->list && (r = k->list(op, &l)))
 		return r;
 	if (k->url && !(k->none && k->none(node_nearest(op->node)->item))) {
 		if (k->id == KIND_ISSUES)
@@ -158,25 +162,24 @@ int verb_opendir(struct op *op)
 		r = ask_listing(op->mount, op->node, &a);
 		if (!r)
 			r = op_need(op, &a.want, &res);
+		if (!r)
+			l = listing_ref(res->listing); /* the next call into the cache may drop it */
 		if (!r && k->id == KIND_ISSUES)
 			r = learn_access(op, true);
 		/* nobody waits over a second for the end of a long listing */
 		op->each_page = op->stale_ok;
-		if (r == -EINPROGRESS && op->stale_ok && !res && (k->id != KIND_ISSUES || has_access(op)))
+		if (r == -EINPROGRESS && op->stale_ok && !l && (k->id != KIND_ISSUES || has_access(op)))
 			r = open_coming(op, a.want.key, &h);
 		if (r != -EINPROGRESS && is_search(k))
 			searches_report(op, a.key.data, r);
 		if (r)
 			return r;
-		listing = h ? NULL : listing_ref(res->listing);
 	}
 	if (!h) {
 		h = handle_new(op->node);
-		if (!h) {
-			listing_unref(listing);
+		if (!h)
 			return -ENOMEM;
-		}
-		h->listing = listing;
+		h->listing = steal(&l);
 	}
 	op->reply->opened(op, h, false, false);
 	return 0;

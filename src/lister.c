@@ -8,6 +8,8 @@
 #include "sentryfs/lister.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "sentryfs/json.h"
 #include "sentryfs/part.h"
@@ -17,6 +19,7 @@
 #define STREAMS_MAX 24u
 #define PAGES_MAX 2200	 /* of one listing, whatever the server says */
 #define OVERLAP_MS 60000 /* of a head: lastSeen is written late by some servers */
+#define AT_ONCE 4u	 /* pages of a list by rows; so many but one may be asked for behind its end */
 #define CLOSING_MS 1000	 /* the same of the look at the head that ends a listing */
 #define CLOSING_MAX 8
 #define HORIZON_MS (INT64_C(90) * 86400 * 1000) /* what the server looks back without a period */
@@ -34,6 +37,8 @@ struct lister {
 	struct listing *known;	/* shared: plan.known, whatever becomes of that */
 	bool stream;		/* newest first, with dates of its own */
 	bool parallel, serial;	/* may be cut; must not be any more */
+	size_t rows;		/* of a page of a list whose cursors are rows; 0: they are not */
+	bool whole;		/* its last page has come */
 	unsigned closing;	/* all has come; looks at what moved to the top meanwhile, so often */
 	unsigned head_pages;	/* of the head that was looked at last */
 	bool more;		/* there is more than was fetched */
@@ -150,6 +155,7 @@ struct page {
 	size_t n;      /* entries */
 	int64_t first; /* ms: lastSeen of the first that can be used */
 	bool useful;   /* there is one */
+	bool again;    /* it is the first of the listing */
 };
 
 static int on_entry(void *arg, const cJSON *tree, struct str bytes)
@@ -185,8 +191,12 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 	seen = ms_of(&item->mtime);
 	if (l->plan.class == &item_issue && item->fetched != l->plan.asked)
 		seen = item_ms(l->plan.class, tree);
-	if (!page->useful)
+	if (!page->useful) {
+		struct part *top = part_at(l->parts.all.next);
+
 		page->first = seen;
+		page->again = p->row && top->n && item == top->items[0];
+	}
 	page->useful = true;
 	p->at = seen;
 	if (seen > l->newest)
@@ -279,19 +289,66 @@ static bool has_rest(const struct part *p)
  * begins with newer items, or has none though the part before it has met one. */
 static bool begins_elsewhere(const struct part *p, const struct page *page, const struct api_answer *answer)
 {
+	if (p->row)
+		return page->again;
 	if (page->n || answer->cursor.s)
 		return page->useful && page->first > p->from + 1000;
 	return container_of(p->link.prev, struct part, link)->past;
+}
+
+/* ---- pages by row (sentry-api 2): 0:100:0, 0:200:0 ---- */
+
+/* A first page of n entries behind which `0:n:0` follows. */
+static bool is_row(const struct page *page, struct str cursor, uint64_t *row)
+{
+	struct str value = str_cut(&cursor, ':'), text = str_cut(&cursor, ':');
+
+	return cursor.s && str_eqz(cursor, "0") && str_eqz(value, "0") && !str_to_u64(text, row) && *row == page->n &&
+	       page->n > 1;
+}
+
+/* A page is a part of its own. */
+static int take_rows(struct lister *l, struct part *p, const struct api_answer *answer)
+{
+	char next[64];
+
+	p->ended = true;
+	if (!answer->cursor.s) {
+		l->whole = true;
+		return part_cut(p);
+	}
+	snprintf(next, sizeof(next), "0:%zu:0", p->row + l->rows);
+	if (!str_eqz(answer->cursor, next))
+		return go_serial(l);
+	if (!p->row) {
+		/* where to go on if they must be asked for in order */
+		p->past = true;
+		p->cursor = strdup(next);
+	}
+	return p->cursor ? 0 : -ENOMEM;
+}
+
+/* What is wanted of a list by rows: more pages, or, where rows moved between two of them, all in order. */
+static int go_on_by_rows(struct lister *l)
+{
+	const size_t most = (size_t)PAGES_MAX * PART_PAGE, max = l->plan.max < most ? l->plan.max : most;
+
+	if (parts_complete(&l->parts, l->plan.max) && !parts_touch(&l->parts))
+		return go_serial(l);
+	if (l->whole)
+		return 0;
+	return parts_add_rows(&l->parts, l->rows, l->pages < AT_ONCE ? l->pages : AT_ONCE, max);
 }
 
 static void on_page(void *arg, struct api_answer *answer)
 {
 	struct part *p = arg;
 	struct lister *l = lister_of(p);
-	bool first = !p->begun, made_up = first && p->from != PART_OPEN;
+	bool first = !p->begun, made_up = first && (p->from != PART_OPEN || p->row);
 	struct page page = {.part = p};
 	size_t had = p->n;
 	int64_t before = p->at;
+	uint64_t row;
 	int r = answer->error;
 
 	p->call = NULL;
@@ -313,6 +370,16 @@ static void on_page(void *arg, struct api_answer *answer)
 	}
 	if (r) {
 		fail(l, r, answer);
+		return;
+	}
+	if (l->pages == 1 && l->plan.class != &item_issue && answer->cursor.s && is_row(&page, answer->cursor, &row))
+		l->rows = row;
+	if (l->rows && !l->serial) {
+		r = take_rows(l, p, answer);
+		if (r)
+			fail(l, r, NULL);
+		else
+			schedule(l, answer);
 		return;
 	}
 	if (p->n > had + 1)
@@ -456,7 +523,12 @@ static void schedule(struct lister *l, const struct api_answer *last)
 	double before = 0, need;
 	struct part *p;
 
+	if (l->rows && !l->serial && go_on_by_rows(l)) {
+		fail(l, -ENOMEM, NULL);
+		return;
+	}
 	if (parts_complete(&l->parts, l->plan.max) && !close_up(l)) {
+		l->more |= l->rows && !l->serial && !l->whole;
 		if (ask_batch(l))
 			l->progress(l->arg);
 		else

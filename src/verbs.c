@@ -113,6 +113,17 @@ static int lookup_issue(struct op *op, const struct kind *k, struct str own)
 	return r;
 }
 
+/* The row of which this may be a name. */
+static const struct kind *child_named(const struct kind *dir, const char *name)
+{
+	const struct kind *k;
+
+	for (size_t i = 0; (k = kind_child(dir, i)); i++)
+		if (own_name(k, name).s)
+			return k;
+	return NULL;
+}
+
 static int lookup_search(struct op *op, const struct kind *k)
 {
 	bool assignee = op->node->kind->class == &item_assignee;
@@ -126,17 +137,6 @@ static int lookup_search(struct op *op, const struct kind *k)
 	return r;
 }
 
-/* The row of which this may be a name. */
-static const struct kind *child_named(const struct kind *dir, const char *name)
-{
-	const struct kind *k;
-
-	for (size_t i = 0; (k = kind_child(dir, i)); i++)
-		if (own_name(k, name).s)
-			return k;
-	return NULL;
-}
-
 static int lookup_dynamic(struct op *op, const struct kind *k)
 {
 	const struct node *dir = op->node;
@@ -146,6 +146,8 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 	struct item *item;
 	int r;
 
+	if (dir->kind->class && dir->kind->class->local)
+		return lookup_search(op, k);
 	if (own.n > NAME_BYTES_MAX || *own.s == '.')
 		return -ENOENT;
 	if (k->probe && (!dir->kind->class || dir->kind->class == &item_issue))
@@ -192,8 +194,6 @@ int verb_lookup(struct op *op)
 		return reply_node(op, node_get(&m->tree, op->node, k, op->name, NULL));
 	if (op->node->kind->scratch && (s = scratch_find(&m->scratches, op->node, op->name)))
 		return reply_node(op, scratch_node(&m->tree, s));
-	if (op->node->kind->class && op->node->kind->class->local)
-		return lookup_search(op, kind_of(op->node->kind->child));
 	k = child_named(op->node->kind, op->name);
 	return k ? lookup_dynamic(op, k) : -ENOENT;
 }

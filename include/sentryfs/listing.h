@@ -24,6 +24,13 @@ struct listing *listing_new(int64_t asked); /* one reference; NULL without memor
 struct listing *listing_ref(struct listing *l);
 void listing_unref(struct listing *l); /* accepts NULL */
 
+static inline void listing_unrefp(struct listing **l)
+{
+	listing_unref(*l);
+}
+
+#define cleanup_listing __attribute__((cleanup(listing_unrefp)))
+
 /* Adds `i`, whose reference it takes over, also when it fails; a name that is there
  * already (an issue that moved between two pages) is dropped. 0 or -ENOMEM. */
 int listing_add(struct listing *l, struct item *i);
