@@ -168,7 +168,7 @@ int verb_opendir(struct op *op)
 			r = learn_access(op, true);
 		/* nobody waits over a second for the end of a long listing */
 		op->each_page = op->stale_ok;
-		if (r == -EINPROGRESS && op->stale_ok && !l && has_access(op))
+		if (r == -EINPROGRESS && op->stale_ok && !l && (k->id != KIND_ISSUES || has_access(op)))
 			r = open_coming(op, a.want.key, &h);
 		if (r != -EINPROGRESS && is_search(k))
 			searches_report(op, a.key.data, r);

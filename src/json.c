@@ -511,20 +511,6 @@ bool json_step(struct json_walk *w, struct str *name, struct str *value)
 	return value->n && !closes(*value);
 }
 
-void json_members(struct str text, const char *const *keys, size_t n, struct str *values)
-{
-	struct str name, value;
-
-	if (!enter(&text, '{'))
-		return;
-	while (take_member(&text, &name, &value))
-		for (size_t i = 0; i < n; i++)
-			if (!values[i].s && key_is(name, keys[i])) {
-				values[i] = value;
-				break;
-			}
-}
-
 void json_quote(struct buf *b, struct str text)
 {
 	buf_addc(b, '"');

@@ -562,7 +562,7 @@ int lister_give(const struct lister *l, struct listing *to, size_t *given)
 	size_t at = 0;
 	int r = 0;
 
-	if (l->plan.class != &item_issue || l->known || l->plan.max <= PARALLEL_MIN)
+	if (l->plan.class != &item_issue || l->known || l->plan.max <= PARALLEL_MIN || window_is_part(l->plan.key))
 		return -ENOENT;
 	if (!to)
 		return 0;

@@ -52,9 +52,6 @@ struct json_walk {
 void json_walk(struct json_walk *w, struct str container);
 bool json_step(struct json_walk *w, struct str *name, struct str *value);
 
-/* The same of several members in one walk; values[i] stays as it is where there is none. */
-void json_members(struct str text, const char *const *keys, size_t n, struct str *values);
-
 /* Do both values have the same text (json_plain)? Needs no memory. */
 bool json_same(struct str a, struct str b);
 
