@@ -25,7 +25,7 @@ static char *user_of(struct str whoami)
 	return id.error || !id.len ? NULL : str_dup(buf_str(&id));
 }
 
-void access_learn(struct access *a, struct str whoami)
+void access_learn(struct access *a, struct str whoami, bool writer_deletes)
 {
 	struct str auth, scopes;
 
@@ -36,6 +36,7 @@ void access_learn(struct access *a, struct str whoami)
 	a->known = true;
 	a->remove = json_covers(scopes, STR("\"event:admin\""));
 	a->write = a->remove || json_covers(scopes, STR("\"event:write\""));
+	a->remove |= a->write && writer_deletes;
 }
 
 void access_refused(struct access *a, enum need need)

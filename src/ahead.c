@@ -201,6 +201,8 @@ static int ask_page(struct op *op, const struct node *issue, size_t offset, stru
 {
 	char url[128];
 
+	if (!dialect_has(&op->mount->dialect, FEATURE_FULL_PAGES))
+		return -EOPNOTSUPP;
 	snprintf(url, sizeof(url), "organizations/{o}/issues/{i}/events/?full=1&per_page=%u&cursor=0%%3A%zu%%3A0",
 		 PAGE_MAX, offset);
 	return ask_document(op->mount, issue, url, STR(""), FRESH_FOREVER, a);

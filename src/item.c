@@ -121,6 +121,22 @@ static int parse_tag(const cJSON *entry, struct item_fields *f, struct buf *scra
 	return f->id.n ? 0 : -EBADMSG;
 }
 
+/* Events may have attachments of one name, so the id goes before it. */
+static int parse_attachment(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	cleanup_buf struct buf name = {0};
+
+	f->id = text_member(entry, "id", scratch);
+	buf_init(&name, SCRATCH);
+	buf_add_str(&name, f->id);
+	buf_addc(&name, '-');
+	buf_add_str(&name, json_string(entry, "name"));
+	f->name = encoded(buf_str(&name), scratch);
+	json_u64(entry, "size", &f->size);
+	time_member(entry, "dateCreated", &f->mtime);
+	return name_is_number(f->id) && name_is_event_id(json_string(entry, "event_id")) && !name.error ? 0 : -EBADMSG;
+}
+
 /* A row of a table: whatever tells it apart. */
 static int parse_any(const cJSON *entry, struct item_fields *f, struct buf *scratch)
 {
@@ -140,6 +156,7 @@ const struct item_class item_event = {.name = "event", .parse = parse_event};
 const struct item_class item_hash = {.name = "hash", .parse = parse_hash};
 const struct item_class item_comment = {.name = "comment", .parse = parse_comment, .numbered = true};
 const struct item_class item_tag = {.name = "tag", .parse = parse_tag};
+const struct item_class item_attachment = {.name = "attachment", .parse = parse_attachment};
 const struct item_class item_any = {.name = "entry", .parse = parse_any};
 
 /* An issue is found by its short id, anything else by its id. */

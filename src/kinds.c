@@ -37,29 +37,31 @@ static bool is_issue_name(struct str s)
 	return name_is_short_id(s) || name_is_number(s);
 }
 
-#define FIELD(field)                                                                                                   \
+#define FIELD_OF(field, what)                                                                                          \
 	{                                                                                                              \
-		KIND_FILE, KIND_ISSUE, field, .mode = FILE_MODE, .from = FROM_ITEM, .show = show_field                 \
+		KIND_FILE, KIND_ISSUE, field, .mode = FILE_MODE, .feature = (what), .from = FROM_ITEM,                 \
+					      .show = show_field                                                       \
 	}
-#define CONTROL(field, ctl)                                                                                            \
+#define FIELD(field) FIELD_OF(field, FEATURE_ANY)
+#define CONTROL(field, what, ctl)                                                                                      \
 	{                                                                                                              \
-		KIND_FILE, KIND_ISSUE, field, .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_field,             \
-					      .needs = NEED_WRITE, .control = &(ctl)                                   \
+		KIND_FILE, KIND_ISSUE, field, .mode = CONTROL_MODE, .feature = (what), .from = FROM_ITEM,              \
+					      .show = show_field, .needs = NEED_WRITE, .control = &(ctl)               \
 	}
 /* What takes commands reads as empty, so that grep -r, tar and cp -r end with 0. */
-#define COMMAND(dir, file, ctl)                                                                                        \
+#define COMMAND(dir, file, what, ctl)                                                                                  \
 	{                                                                                                              \
-		KIND_FILE, dir, file, .mode = CONTROL_MODE, .show = show_nothing, .needs = NEED_WRITE,                 \
-				      .control = &(ctl)                                                                \
+		KIND_FILE, dir, file, .mode = CONTROL_MODE, .feature = (what), .show = show_nothing,                   \
+				      .needs = NEED_WRITE, .control = &(ctl)                                           \
 	}
 #define TSV(file, path, shower)                                                                                        \
 	{                                                                                                              \
 		KIND_FILE, KIND_ORG, file, .mode = FILE_MODE, .from = FROM_LISTING, .url = "organizations/{o}/" path,  \
 					   .class = &item_any, .fresh_s = 300, .show = shower                          \
 	}
-#define EVENT_LINK(file, which)                                                                                        \
+#define EVENT_LINK(file, which, what)                                                                                  \
 	{                                                                                                              \
-		KIND_FILE, KIND_EVENTS, file, .mode = LINK_MODE, .from = FROM_DOCUMENT,                                \
+		KIND_FILE, KIND_EVENTS, file, .mode = LINK_MODE, .feature = (what), .from = FROM_DOCUMENT,             \
 					      .url = ISSUE_SUB "events/" which "/", .fresh_s = 30,                     \
 					      .show = show_event_link                                                  \
 	}
@@ -107,12 +109,12 @@ const struct kind kinds[] = {
 	{KIND_ISSUES, KIND_PROJECT, "issues", .mode = OWN_DIR_MODE, .needs = NEED_DELETE, .from = FROM_LISTING,
 	 .url = ISSUE_LIST, .fresh_s = 30, .class = &item_issue, .child = KIND_ISSUE},
 	{KIND_BULK, KIND_ISSUES, ".bulk", .mode = DIR_MODE, .hidden = true},
-	COMMAND(KIND_BULK, "status", control_bulk),
-	COMMAND(KIND_BULK, "assignedTo", control_bulk),
-	COMMAND(KIND_BULK, "priority", control_bulk),
-	COMMAND(KIND_BULK, "hasSeen", control_bulk),
-	COMMAND(KIND_BULK, "isBookmarked", control_bulk),
-	COMMAND(KIND_BULK, "isSubscribed", control_bulk),
+	COMMAND(KIND_BULK, "status", FEATURE_ANY, control_bulk),
+	COMMAND(KIND_BULK, "assignedTo", FEATURE_BULK, control_bulk),
+	COMMAND(KIND_BULK, "priority", FEATURE_BULK, control_bulk),
+	COMMAND(KIND_BULK, "hasSeen", FEATURE_BULK, control_bulk),
+	COMMAND(KIND_BULK, "isBookmarked", FEATURE_BULK, control_bulk),
+	COMMAND(KIND_BULK, "isSubscribed", FEATURE_BULK, control_bulk),
 	{KIND_FILE, KIND_BULK, "last-error", .mode = FILE_MODE, .show = show_last_error},
 	{KIND_ISSUE, KIND_ISSUES, .mode = OWN_DIR_MODE, .needs = NEED_WRITE, .scratch = true, .valid = is_issue_name,
 	 .probe = "organizations/{o}/issues/{n}/"},
@@ -120,12 +122,12 @@ const struct kind kinds[] = {
 	{KIND_FILE, KIND_ISSUE, "issue.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
 	{KIND_FILE, KIND_ISSUE, "details.json", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,
 	 .fresh_s = 60, .show = show_json},
-	{KIND_FILE, KIND_ISSUE, "activity.jsonl", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,
-	 .fresh_s = 60, .show = show_activity},
+	{KIND_FILE, KIND_ISSUE, "activity.jsonl", .mode = FILE_MODE, .feature = FEATURE_ACTIVITY, .from = FROM_DOCUMENT,
+	 .url = ISSUE_URL, .fresh_s = 60, .show = show_activity},
 	FIELD("title"),
 	FIELD("culprit"),
 	FIELD("level"),
-	FIELD("platform"),
+	FIELD_OF("platform", FEATURE_PLATFORM),
 	FIELD("type"),
 	FIELD("shortId"),
 	FIELD("id"),
@@ -135,25 +137,26 @@ const struct kind kinds[] = {
 	FIELD("userCount"),
 	FIELD("firstSeen"),
 	FIELD("lastSeen"),
-	CONTROL("status", control_status),
-	FIELD("substatus"),
-	CONTROL("statusDetails", control_details),
-	{KIND_FILE, KIND_ISSUE, "assignedTo", .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_assigned,
-	 .needs = NEED_WRITE, .control = &control_assignee},
-	CONTROL("priority", control_priority),
-	CONTROL("hasSeen", control_flag),
-	CONTROL("isBookmarked", control_flag),
-	CONTROL("isSubscribed", control_flag),
-	CONTROL("isPublic", control_flag),
-	COMMAND(KIND_ISSUE, "merge", control_merge),
+	{KIND_FILE, KIND_ISSUE, "status", .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_word,
+	 .needs = NEED_WRITE, .control = &control_status},
+	FIELD_OF("substatus", FEATURE_SUBSTATUS),
+	CONTROL("statusDetails", FEATURE_ANY, control_details),
+	{KIND_FILE, KIND_ISSUE, "assignedTo", .mode = CONTROL_MODE, .feature = FEATURE_ASSIGNEE, .from = FROM_ITEM,
+	 .show = show_assigned, .needs = NEED_WRITE, .control = &control_assignee},
+	CONTROL("priority", FEATURE_PRIORITY, control_priority),
+	CONTROL("hasSeen", FEATURE_FLAGS, control_flag),
+	CONTROL("isBookmarked", FEATURE_FLAGS, control_flag),
+	CONTROL("isSubscribed", FEATURE_FLAGS, control_flag),
+	CONTROL("isPublic", FEATURE_FLAGS, control_flag),
+	COMMAND(KIND_ISSUE, "merge", FEATURE_MERGE, control_merge),
 	{KIND_FILE, KIND_ISSUE, "last-error", .mode = FILE_MODE, .show = show_last_error},
 	{KIND_SCRATCH, KIND_SCRATCH, .mode = CONTROL_MODE, .needs = NEED_WRITE},
 
 	{KIND_COMMENTS, KIND_ISSUE, "comments", .mode = OWN_DIR_MODE, .needs = NEED_WRITE, .scratch = true,
 	 .from = FROM_LISTING, .url = ISSUE_SUB "comments/?per_page=100", .fresh_s = 60, .class = &item_comment,
 	 .child = KIND_COMMENT, .none = no_comments},
-	COMMAND(KIND_COMMENTS, "new", control_comment_new),
-	COMMAND(KIND_COMMENTS, "remove", control_comment_remove),
+	COMMAND(KIND_COMMENTS, "new", FEATURE_ANY, control_comment_new),
+	COMMAND(KIND_COMMENTS, "remove", FEATURE_ANY, control_comment_remove),
 	{KIND_COMMENT, KIND_COMMENTS, .suffix = ".md", .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_comment,
 	 .needs = NEED_WRITE, .control = &control_comment},
 	{KIND_TAGS, KIND_ISSUE, "tags", .mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_SUB "tags/?limit=100",
@@ -164,12 +167,23 @@ const struct kind kinds[] = {
 	{KIND_EVENT, KIND_EVENTS, .suffix = ".json", .mode = FILE_MODE, .from = FROM_DOCUMENT,
 	 .url = ISSUE_SUB "events/{n}/", .fresh_s = FRESH_FOREVER, .valid = name_is_event_id,
 	 .probe = ISSUE_SUB "events/{n}/", .show = show_json},
-	EVENT_LINK("latest.json", "latest"),
-	EVENT_LINK("oldest.json", "oldest"),
-	EVENT_LINK("recommended.json", "recommended"),
-	{KIND_HASHES, KIND_ISSUE, "hashes", .mode = DIR_MODE, .from = FROM_LISTING,
+	EVENT_LINK("latest.json", "latest", FEATURE_ANY),
+	EVENT_LINK("oldest.json", "oldest", FEATURE_OLDEST),
+	EVENT_LINK("recommended.json", "recommended", FEATURE_OLDEST),
+	{KIND_HASHES, KIND_ISSUE, "hashes", .mode = DIR_MODE, .feature = FEATURE_HASHES, .from = FROM_LISTING,
 	 .url = ISSUE_SUB "hashes/?per_page=100", .fresh_s = 60, .class = &item_hash, .child = KIND_HASH},
 	{KIND_HASH, KIND_HASHES, .suffix = ".json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
+
+	/* few issues have any, and what is listed is asked for by every grep -r */
+	{KIND_ATTACHMENTS, KIND_ISSUE, "attachments", .mode = DIR_MODE, .hidden = true, .feature = FEATURE_ATTACHMENTS,
+	 .from = FROM_LISTING, .url = ISSUE_SUB "attachments/?per_page=100", .fresh_s = 60, .class = &item_attachment,
+	 .child = KIND_ATTACHMENT},
+	{KIND_ATTACHMENT, KIND_ATTACHMENTS, .mode = FILE_MODE, .from = FROM_BYTES,
+	 .url = "projects/{o}/{p}/events/{e}/attachments/{n}/?download=1", .fresh_s = FRESH_FOREVER,
+	 .show = show_bytes},
+	{KIND_FILE, KIND_ISSUE, "user-reports.jsonl", .mode = FILE_MODE, .hidden = true, .feature = FEATURE_REPORTS,
+	 .from = FROM_LISTING, .url = ISSUE_SUB "user-reports/?per_page=100", .fresh_s = 60, .class = &item_any,
+	 .show = show_lines},
 };
 const size_t kinds_count = sizeof(kinds) / sizeof(*kinds);
 
@@ -194,10 +208,10 @@ static bool is_below(const struct kind *k, const struct node *dir, bool top)
 	return k->name && (k->parent == dir->kind->id || (top && k->parent == KIND_MOUNT));
 }
 
-const struct kind *kind_static(const struct node *dir, bool top, size_t i)
+const struct kind *kind_static(const struct dialect *d, const struct node *dir, bool top, size_t i)
 {
 	for (size_t k = 0; k < kinds_count; k++)
-		if (is_below(&kinds[k], dir, top) && !kinds[k].hidden && !i--)
+		if (is_below(&kinds[k], dir, top) && !kinds[k].hidden && dialect_has(d, kinds[k].feature) && !i--)
 			return &kinds[k];
 	return NULL;
 }

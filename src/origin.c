@@ -76,6 +76,25 @@ char *origin_parse(struct str text, bool bare)
 	return url;
 }
 
+static bool is_saas(const char *url)
+{
+	static const char domain[] = ".sentry.io";
+	struct str host = str_of(url);
+	size_t n = strlen(domain);
+
+	if (!str_starts(host, "https://"))
+		return false;
+	host = (struct str){host.s + 8, host.n - 8};
+	return str_eqz(host, domain + 1) || (host.n > n && !memcmp(host.s + host.n - n, domain, n));
+}
+
+bool origin_is_region(const char *origin, const char *told)
+{
+	bool plain = str_starts(str_of(origin), "http://") && str_starts(str_of(told), "http://");
+
+	return (is_saas(origin) && is_saas(told)) || (plain && origin_is_safe(origin) && origin_is_safe(told));
+}
+
 bool origin_is_safe(const char *url)
 {
 	char text[INET_ADDRSTRLEN];

@@ -144,7 +144,7 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 		if (!k->probe) {
 			/* the listing is the oracle: a miss is believed for as long as any "no such thing" */
 			a.want.fresh_ms = CACHE_ABSENT_MS;
-			r = op_need(op, &a.want, &res);
+			r = source_need(op, dir, &a, &res);
 			if (r)
 				return r;
 			item = map_get(&res->listing->by_name, str_of(name));
@@ -163,6 +163,8 @@ int verb_lookup(struct op *op)
 	op_lock(op);
 	if (!kind_is_dir(op->node->kind))
 		return -ENOTDIR;
+	if (k && !dialect_has(&m->dialect, k->feature))
+		return source_lacks(op, op->node, op->name, k->feature);
 	if (k)
 		return reply_node(op, node_get(&m->tree, op->node, k, op->name, NULL));
 	if (op->node->kind->scratch && (s = scratch_find(&m->scratches, op->node, op->name)))
@@ -190,7 +192,7 @@ static int learn_access(struct op *op, bool wait)
 	}
 	r = op_need(op, &want, &res);
 	if (!r)
-		access_learn(access, blob_str(res->document));
+		mount_learn(op->mount, blob_str(res->document));
 	return r == -EINPROGRESS ? r : 0;
 }
 
@@ -208,16 +210,19 @@ int verb_opendir(struct op *op)
 		ahead_sibling(op);
 		r = ask_listing(op->mount, op->node, &a);
 		if (!r)
-			r = op_need(op, &a.want, &res);
+			r = source_need(op, op->node, &a, &res);
 		if (!r && k->id == KIND_ISSUES)
 			r = learn_access(op, true);
 		if (r)
 			return r;
+		if (k->class == &item_issue && res->listing->n)
+			dialect_learn_issue(&op->mount->dialect, blob_str(res->listing->items[0]->json));
 	}
 	h = handle_new(op->node);
 	if (!h)
 		return -ENOMEM;
 	h->listing = res ? listing_ref(res->listing) : NULL;
+	h->dialect = op->mount->dialect;
 	op->reply->opened(op, h, false, false);
 	return 0;
 }
@@ -249,7 +254,7 @@ bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, s
 	if (i < 2)
 		return set_entry(e, i ? ".." : ".", NULL, i ? up->ino : dir->ino, S_IFDIR);
 	i -= 2;
-	for (size_t n = 0; (k = kind_static(dir, dir == m->root, n)); n++)
+	for (size_t n = 0; (k = kind_static(&h->dialect, dir, dir == m->root, n)); n++)
 		if (!i--) {
 			set_entry(e, k->name, NULL, node_ino(dir, k->name), k->mode);
 			e->kind = k;

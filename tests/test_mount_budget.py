@@ -88,6 +88,7 @@ DIRECTORIES = {
     f"{ISSUE}tags/": 1,
     f"{ISSUE}events/": 1,
     f"{ISSUE}hashes/": 1,
+    f"{ISSUE}attachments/": 1,          # not listed, so that nothing asks for it but who wants it
 }
 READLINKS = {f"{ISSUE}events/": 1}      # recommended; latest and oldest are the first and the last of the listing
 # Files and symlinks whose first `cat` costs something, when the directory they are in was listed. What is not named here
@@ -102,6 +103,8 @@ FILES = {
     f"{ISSUE}details.json": 1,
     f"{ISSUE}activity.jsonl": 1,        # of the same answer as details.json
     f"{ISSUE}events/<event>.json": 1,
+    f"{ISSUE}attachments/<attachment>": 1,
+    f"{ISSUE}user-reports.jsonl": 1,    # not listed either
     f"{ISSUE}events/latest.json@": 1,   # the event: which one it is, the listing told
     f"{ISSUE}events/oldest.json@": 1,   # which one it is comes with the event
     f"{ISSUE}events/recommended.json@": 1,
@@ -180,6 +183,8 @@ BUDGET = [
     (f"cat {ISSUES}/WEB-1/events/latest.json", 1),
     (f"cat {ISSUES}/WEB-1/events/oldest.json", 1),
     (f"cat {ISSUES}/web-1/title", 0),
+    (f"stat -c %s {ISSUES}/WEB-3/attachments/*", 1),
+    (f"cat {ISSUES}/WEB-3/attachments/* | wc -c", 3),
     ("cat acme/organization.json acme/projects/web/project.json", 0),
     ("cat acme/issues/WEB-1/title", 0),
     ("cat README.md AGENTS.md .ignore .sentryfs/status .sentryfs/requests .sentryfs/errors", 0),

@@ -40,6 +40,10 @@ struct api {
 	struct governor governors[API_CLASSES];
 	struct list waiting; /* calls that have a time to wait for */
 	struct journal requests, errors, changes;
+	/* Where requests of an organization go: an origin that the caller owns, NULL: `origin`. */
+	char *(*region)(void *arg, struct str organization);
+	void *region_arg;
+	bool limited;  /* the server tells its rate limits */
 	bool answered; /* since the last tick: there may be room for who waits */
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
@@ -56,6 +60,7 @@ struct api_answer {
 	struct str cursor; /* of the next page, s == NULL at the end */
 	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
 	const char *words; /* one sentence for a person when error is set */
+	bool unrouted;	   /* a 404 of no object but of the path: the server has nothing there */
 	bool uncertain;	   /* no answer that tells whether a change was done */
 	bool lacks_scope;  /* a 403 that says so (WWW-Authenticate: insufficient_scope) */
 };

@@ -8,6 +8,7 @@
 #include "sentryfs/access.h"
 #include "sentryfs/buf.h"
 #include "sentryfs/cache.h"
+#include "sentryfs/dialect.h"
 #include "sentryfs/item.h"
 #include "sentryfs/tree.h"
 
@@ -38,6 +39,8 @@ enum kind_id {
 	KIND_TAG,
 	KIND_HASHES,
 	KIND_HASH,
+	KIND_ATTACHMENTS,
+	KIND_ATTACHMENT,
 	KIND_SCRATCH, /* a scratch file (scratch.h) */
 	KIND_FILE,    /* first of the rows that need no name in code */
 };
@@ -47,6 +50,7 @@ enum source_from {
 	FROM_ITEM,     /* the nearest item upwards (own, issue, project, ...) */
 	FROM_DOCUMENT, /* the JSON document at `url` */
 	FROM_LISTING,  /* the whole listing at `url` */
+	FROM_BYTES,    /* what is at `url`, whatever it is; the item tells its size */
 };
 
 struct mount;
@@ -57,7 +61,7 @@ struct source {
 	const struct node *node;
 	const struct kind *kind;
 	const struct item *item; /* FROM_ITEM; else the nearest, or NULL */
-	struct str json;	 /* FROM_ITEM, FROM_DOCUMENT */
+	struct str json;	 /* FROM_ITEM, FROM_DOCUMENT, FROM_BYTES */
 	struct listing *listing; /* FROM_LISTING */
 };
 
@@ -67,10 +71,12 @@ struct kind {
 	const char *name;   /* NULL: the children are what `class` lists */
 	const char *suffix; /* of a dynamic name */
 	mode_t mode;
+	enum feature feature; /* is there where the server has it */
 	enum source_from from;
 	/* Path below /api/0/ of what feeds it. {o} organization, {p} project's slug,
 	 * {P} project's id, {i} issue's id, {s} issue's short id, {n} own id, {q} the
-	 * mount's query, {M} page size for max_issues, {E} for max_events. */
+	 * mount's query, {M} page size for max_issues, {E} for max_events; {e} an attachment's event, {C} the issue's
+	 * id in a change of it. */
 	const char *url;
 	unsigned fresh_s; /* how old an answer may be; FRESH_FOREVER */
 	/* of a directory */
@@ -97,8 +103,9 @@ extern const size_t kinds_count;
 
 const struct kind *kind_of(enum kind_id id);			      /* a row of the named ids */
 const struct kind *kind_named(enum kind_id parent, const char *name); /* NULL: none */
-/* The i-th static row below a directory (`top`: it is the mount's root) that is listed, or NULL. */
-const struct kind *kind_static(const struct node *dir, bool top, size_t i);
+/* The i-th static row below a directory (`top`: it is the mount's root) that is listed and that the
+ * server has (NULL: all), or NULL. */
+const struct kind *kind_static(const struct dialect *d, const struct node *dir, bool top, size_t i);
 const struct kind *kind_lookup(const struct node *dir, bool top, const char *name);
 
 static inline bool kind_is_dir(const struct kind *k)

@@ -25,6 +25,7 @@ struct handle {
 	struct node *node;	 /* shared */
 	struct blob *content;	 /* a file's bytes */
 	struct listing *listing; /* a directory's items; NULL: static rows only */
+	struct dialect dialect;	 /* what the server had when it was opened: its rows do not move */
 	bool counts;		 /* among node->opens */
 	/* of a file that takes text: the pieces so far */
 	struct buf text;

@@ -30,6 +30,15 @@ int ask_scope(struct mount *m, const struct node *dir, const struct item_class *
 int source_get(struct op *op, const struct node *n, bool peek, struct source *s, uint64_t *stamp);
 /* The same, shown: the file's bytes. The caller owns *ret. */
 int source_content(struct op *op, const struct node *n, bool peek, struct blob **ret, uint64_t *stamp);
+/* op_need for the node's row. -EOPNOTSUPP where the answer shows that the server has nothing of its
+ * feature: from then on the row is not there. */
+int source_need(struct op *op, const struct node *n, struct ask *a, struct resource **ret);
+/* Says that the server lacks the feature of `name`, at or below `n`, in the errors and the issue's
+ * last-error: -EOPNOTSUPP. */
+int source_lacks(struct op *op, const struct node *n, const char *name, enum feature f);
+/* The most that an attachment may have: what a body may. */
+#define SOURCE_BYTES_MAX (UINT64_C(16) << 20)
+
 /* Notes that what the server said is not what this file shows. */
 void source_report(struct op *op, const struct node *n, int r);
 

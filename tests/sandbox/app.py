@@ -35,6 +35,8 @@ def options(argv):
     p.add_argument("--dialect", choices=dialects.NAMES, default="sentry", help="whose shapes, errors and paths (sentry)")
     p.add_argument("--new-shapes", action="store_true", help="a self-hosted server that is up to date")
     p.add_argument("--without", default="", metavar="A,B", help="these parts of an issue are not there, such as hashes")
+    p.add_argument("--dump-bytes", type=number, default=0, help="issues with attachments have a core.dmp too, of "
+                   "about so many bytes")
     p.add_argument("--region-url", metavar="URL", help="where the organization says that it lives")
     p.add_argument("--events-from", metavar="DIR", help="adds the project `reference`, made from event files")
     p.add_argument("--scopes", help="scopes of the printed token, separated by commas (default: all)")
