@@ -275,19 +275,22 @@ static void recall_listing(struct op *op, const struct node *at)
 	op_need(op, &a.want, &res);
 }
 
-/* A server that does not look short ids up: all issues of the project (or of the organization),
- * whatever their status, newest first. */
+/* A server that does not look short ids up: all issues of the project whose short id it is, or else
+ * of the organization, whatever their status, newest first. */
 static int find_among_all(struct op *op, const struct node *at, struct str name, struct item **ret)
 {
-	bool project = node_above(at, &item_project);
+	const struct node *project = node_above(at, &item_project);
+	size_t n = project ? strlen(project->item->name) : 0;
+	bool own = n && name.n > n && name.s[n] == '-' &&
+		   str_case_eq((struct str){name.s, n}, str_of(project->item->name));
 	cleanup_ask struct ask a = {0};
 	struct mount *m = op->mount;
 	char upper[NAME_BYTES_MAX + 1];
 	struct resource *res;
 	struct item *item;
 	int r = ask_document(m, at,
-			     project ? "organizations/{o}/issues/?project={P}&query=&limit=100&sort=-last_seen"
-				     : "organizations/{o}/issues/?query=&limit=100&sort=-last_seen",
+			     own ? "organizations/{o}/issues/?project={P}&query=&limit=100&sort=-last_seen"
+				 : "organizations/{o}/issues/?query=&limit=100&sort=-last_seen",
 			     STR(""), SOURCE_ISSUE_FRESH_S, &a);
 
 	if (!r)

@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.request
 
+import needs
 import pytest
 
 TESTS = pathlib.Path(__file__).resolve().parent
@@ -30,27 +31,15 @@ PLAIN = not WRAPPER and b"__asan_init" not in pathlib.Path(PROGRAM).read_bytes()
 
 MOUNTS = itertools.count(1)
 
-# whose shapes, errors and paths the servers of the tests have, unless a test says so itself
+# whose shapes, errors and paths the servers of the tests have, unless a test says so itself; what they lack is in needs.py
 DIALECT = os.environ.get("SENTRYFS_DIALECT", "sentry")
-GLITCHTIP = {"limits", "activity", "platform", "substatus", "conditions", "commits", "priority", "flags", "merge", "bulk",
-             "oldest", "full-pages", "attachments", "short-ids", "seek", "retention", "sentry"}
-# what servers do not have, for @pytest.mark.needs: "sentry" is a test of requests as they go to sentry.io
-LACKS = {"sentry": set(), "self-hosted": {"limits", "substatus", "priority", "sentry"}, "glitchtip": GLITCHTIP,
-         "glitchtip-old": GLITCHTIP | {"assignee", "releases"}}
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "needs(name...): is left out where the server does not have that (conftest.LACKS)")
-    config.addinivalue_line("markers", "core: is run by tools/test with each kind of server")
 
 
 def pytest_collection_modifyitems(config, items):
-    def has(item):
-        return not any(LACKS[DIALECT].intersection(mark.args) for mark in item.iter_markers("needs"))
-    left_out = [i for i in items if not has(i)]
+    left_out = [i for i in items if not needs.has(DIALECT, i.path.name, i.name)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [i for i in items if has(i)]
+        items[:] = [i for i in items if i not in left_out]
 
 
 class Sandbox:

@@ -4,6 +4,7 @@
 import os
 import re
 
+import needs
 import pytest
 from conftest import TOP
 
@@ -51,6 +52,16 @@ def test_the_readme_names_its_two_commands():
     assert "tools/demo" in text and "tools/test" in text
     for tool in ("tools/demo", "tools/test", ".ci/run"):
         assert os.access(TOP / tool, os.X_OK)
+
+
+def test_what_tests_need_is_of_tests_that_are_there():
+    for file, tests in needs.TESTS.items():
+        names = re.findall(r"^def (test_\w+)\(", (TOP / "tests" / file).read_text(), re.M)
+        for pattern, need in tests.items():
+            own = pattern.partition("\\[")[0]
+            assert any(re.fullmatch(own, name) for name in names), f"{file}: {pattern}"
+            assert any(need in lacks for lacks in needs.LACKS.values()), need
+    assert all((TOP / "tests" / file).exists() for file in needs.CORE)
 
 
 def test_no_test_sleeps():

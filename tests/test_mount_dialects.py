@@ -12,8 +12,6 @@ from writing import attempt, error_of
 ISSUES = "acme/projects/web/issues"
 # EOPNOTSUPP is called ENOTSUP by Python: they are one number
 KINDS = ("sentry", "self-hosted", "glitchtip", "glitchtip-old")
-# every test names its servers itself, so that one run is enough
-pytestmark = pytest.mark.needs("sentry")
 
 
 def asked(server, *methods):
