@@ -371,6 +371,8 @@ static int find_target(struct op *op)
 		k = kind_of(KIND_COMMENT);
 	if (!k)
 		return -EPERM;
+	if (!dialect_has(&op->mount->dialect, k->feature))
+		return source_lacks(op, op->to, op->to_name, k->feature);
 	op->target = node_get(&op->mount->tree, op->to, k, op->to_name, comment);
 	return op->target ? 0 : -ENOMEM;
 }
