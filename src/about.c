@@ -91,6 +91,8 @@ int show_readme(struct buf *b, const struct source *s)
 		   "in the last hour.\n"
 		   "- A field's file holds one value and a newline; null is an empty line; nobody assigned is `none`.\n"
 		   "- Lists are asked for again after 30 s (issues, events) or 5 min (the others), events never.\n"
+		   "- `events/recommended.json`, and `oldest.json` where not all events are listed, are found by their "
+		   "names alone.\n"
 		   "- `issues/.bulk/` is not listed: what is written into a file of it goes to many issues.\n"
 		   "- An issue's `attachments/` and `user-reports.jsonl` are not listed either, since few issues have "
 		   "any: "
@@ -169,6 +171,26 @@ static const char *may(const struct mount *m, enum need need, bool refused)
 				     : "no, the token lacks event:write";
 }
 
+/* Since when the server does not answer, and why. */
+static void add_offline(struct buf *b, const struct mount *m, int64_t now)
+{
+	int64_t ago = now - m->api.offline_since, due = reach_due(&m->api.reach, now);
+	struct timespec wall;
+	time_t since;
+	char stamp[32];
+	struct tm tm;
+
+	m->clock->wall(m->clock, &wall);
+	since = wall.tv_sec - ago / 1000;
+	gmtime_r(&since, &tm);
+	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_printf(b, "online\tno, since %s, %lld s", stamp, (long long)ago / 1000);
+	if (m->api.reach.away)
+		buf_printf(b, ": %s; nothing is sent, but a look %s whether it is back", m->api.reach.words,
+			   due < 0 ? "now" : "within 4 s");
+	buf_addc(b, '\n');
+}
+
 int show_status(struct buf *b, const struct source *s)
 {
 	const struct mount *m = s->mount;
@@ -184,7 +206,7 @@ int show_status(struct buf *b, const struct source *s)
 	if (m->api.offline)
 		buf_puts(b, "online\tno, by option offline\n");
 	else if (m->api.offline_since >= 0)
-		buf_printf(b, "online\tno, since %lld s\n", (long long)(now - m->api.offline_since) / 1000);
+		add_offline(b, m, now);
 	else
 		buf_puts(b, "online\tyes\n");
 	buf_puts(b, "store\t");

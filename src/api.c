@@ -5,7 +5,7 @@
  *
  * Owns the calls, the origin and the token. The governor is per endpoint class:
  * when a server says that nothing remains, the class waits until the reset that
- * it named. Must not know files, nodes or caches.
+ * it named. While the server is away (reach.h) only a probe is sent. Must not know files, nodes or caches.
  */
 #include "sentryfs/api.h"
 
@@ -19,18 +19,22 @@
 
 #define RETRIES_MAX 2
 #define RETRY_FIRST_MS 200
+#define CONNECT_LONG_MS 1000
 #define WORDS_MAX ((size_t)1024)
 #define URL_MAX ((size_t)8192)
 
 struct api_call {
-	struct list link; /* in api->waiting, or in none */
+	struct list link; /* in api->waiting, api->running, or in none */
 	struct api *api;
 	const char *method; /* a literal */
 	char *path, *url;
 	char *body;	/* or NULL */
 	void *transfer; /* NULL while it waits */
 	bool ahead;
-	bool once; /* its time is for all its tries and what they wait for */
+	bool probe;
+	bool once;	 /* its time is for all its tries and what they wait for */
+	bool renewed;	 /* a 401 was tried again */
+	unsigned tokens; /* as api->tokens when it was sent */
 	enum api_class class;
 	unsigned tries, within_ms;
 	int64_t deadline, due; /* ms */
@@ -40,14 +44,36 @@ struct api_call {
 
 static void start(struct api_call *c);
 
+static void wipe(char *authorization)
+{
+	if (authorization)
+		explicit_bzero(authorization, strlen(authorization));
+	free(authorization);
+}
+
+bool api_set_token(struct api *a, const char *token)
+{
+	char *line;
+
+	if (asprintf(&line, "Authorization: Bearer %s", token) < 0)
+		return false;
+	if (a->authorization && !strcmp(a->authorization, line)) {
+		wipe(line);
+		return false;
+	}
+	wipe(a->authorization);
+	a->authorization = line;
+	a->tokens++;
+	return true;
+}
+
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
 {
 	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
 	list_init(&a->waiting);
+	list_init(&a->running);
 	a->origin = strdup(origin);
-	if (!a->origin || asprintf(&a->authorization, "Authorization: Bearer %s", token) < 0)
-		return -ENOMEM;
-	return 0;
+	return a->origin && api_set_token(a, token) ? 0 : -ENOMEM;
 }
 
 static void call_free(struct api_call *c)
@@ -61,11 +87,11 @@ static void call_free(struct api_call *c)
 
 void api_done(struct api *a)
 {
+	if (a->probe)
+		api_cancel(steal(&a->probe));
 	while (!list_empty(&a->waiting))
 		call_free(list_first(&a->waiting, struct api_call, link));
-	if (a->authorization)
-		explicit_bzero(a->authorization, strlen(a->authorization));
-	free(a->authorization);
+	wipe(a->authorization);
 	free(a->origin);
 	journal_done(&a->requests);
 	journal_done(&a->errors);
@@ -200,11 +226,27 @@ static void wait_until(struct api_call *c, int64_t due)
 
 static bool may_retry(const struct api_call *c, const struct http_response *r)
 {
-	if (c->tries > RETRIES_MAX || strcmp(c->method, "GET"))
+	if (c->tries > RETRIES_MAX || strcmp(c->method, "GET") || c->probe)
+		return false;
+	/* to connect in vain for seconds is enough */
+	if (reach_failed(r) && r->took_ms > CONNECT_LONG_MS)
 		return false;
 	if (r->error)
 		return r->error != -EFBIG && r->error != -EPROTO && r->error != -ENOMEM && r->error != -ETIMEDOUT;
 	return r->status == 502 || r->status == 503 || r->status == 504;
+}
+
+/* Is there another token than the one that was refused? */
+static bool has_new_token(struct api_call *c)
+{
+	struct api *a = c->api;
+
+	if (c->renewed)
+		return false;
+	if (c->tokens == a->tokens && a->renew)
+		a->renew(a->renew_arg);
+	c->renewed = c->tokens != a->tokens;
+	return c->renewed;
 }
 
 /* When to try again, or -1. */
@@ -214,6 +256,8 @@ static int64_t retry_at(struct api_call *c, const struct http_response *r, int64
 
 	if (!r->error && r->status == 429)
 		due = governor_of(c)->blocked;
+	else if (!r->error && r->status == 401 && has_new_token(c))
+		due = now;
 	else if (may_retry(c, r))
 		due = now + ((int64_t)RETRY_FIRST_MS << (c->tries * 2 - 2));
 	else
@@ -239,6 +283,16 @@ static bool is_unrouted(const struct http_response *r)
 	return !r->error && r->status == 404 && (!body.n || *body.s != '{');
 }
 
+/* A server, or something before it, may say the token back in what it complains of. */
+static void hide_token(const struct api *a, struct buf *words)
+{
+	struct str token = str_of(a->authorization + strlen("Authorization: Bearer "));
+	char *at;
+
+	while (token.n && words->len && (at = memmem(words->data, words->len, token.s, token.n)))
+		memset(at, '*', token.n);
+}
+
 static void finish(struct api_call *c, struct http_response *r)
 {
 	struct api *a = c->api;
@@ -258,11 +312,16 @@ static void finish(struct api_call *c, struct http_response *r)
 		if (r->status >= 300 && r->status < 400)
 			buf_puts(&words, "a redirect, which is not followed; ");
 		api_error_words(&words, buf_str(&r->body));
+		if (r->status == 401)
+			buf_puts(&words, "; a new token is taken from its file at once, one in a variable needs a new "
+					 "mount");
 	}
+	hide_token(a, &words);
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
 	answer.uncertain = is_uncertain(r);
 	answer.unrouted = is_unrouted(r);
+	answer.unsent = reach_failed(r);
 	answer.lacks_scope = r->status == 403 && str_has(http_header(r, "WWW-Authenticate"), "insufficient_scope");
 	if (answer.error && answer.error != -ENOENT)
 		journal_add(&a->errors, a->clock, "%s %s: %s: %s", c->method, c->path, strerrordesc_np(-answer.error),
@@ -287,17 +346,23 @@ static void on_response(void *arg, struct http_response *r)
 	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
 		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
 	a->limited |= !r->error && http_header(r, "X-Sentry-Rate-Limit-Limit").n;
-	if (!r->error)
+	if (!r->error) {
 		a->offline_since = -1;
-	else if (a->offline_since < 0)
+		reach_found(&a->reach);
+	} else if (a->offline_since < 0) {
 		a->offline_since = now;
+	}
 	c->transfer = NULL;
+	list_remove(&c->link);
 	governor_end(governor_of(c), a->clock, r);
 	due = retry_at(c, r, now);
-	if (due >= 0)
+	if (due >= 0) {
 		wait_until(c, due);
-	else
+	} else {
+		if (reach_failed(r))
+			reach_lost(&a->reach, r, now);
 		finish(c, r);
+	}
 	a->answered = true;
 }
 
@@ -313,14 +378,27 @@ static void give_up(struct api_call *c)
 	buf_done(&r.body);
 }
 
-/* Nothing is asked of the server. */
+/* Is nothing asked of the server? */
+static bool is_refused(const struct api_call *c)
+{
+	return c->api->offline || (c->api->reach.away && !c->probe);
+}
+
 static void refuse(struct api_call *c)
 {
-	struct http_response r = {.error = -EHOSTUNREACH,
-				  .words = "this mount is offline by its option, and the store does not have it"};
+	struct api *a = c->api;
+	bool changes = c->class >= API_PUT;
+	struct http_response r = {.error = a->offline ? -EHOSTUNREACH : a->reach.error};
+	cleanup_buf struct buf words = {0};
 
-	if (c->class >= API_PUT)
-		r.words = "this mount is offline by its option, so nothing can be changed";
+	buf_init(&words, WORDS_MAX);
+	if (!a->offline)
+		reach_words(&a->reach, changes, &words);
+	else
+		buf_puts(&words, changes ? "this mount is offline by its option, so nothing can be changed"
+					 : "this mount is offline by its option, and the store does not have it");
+	buf_addc(&words, '\0');
+	r.words = words.error ? "" : words.data;
 	finish(c, &r);
 }
 
@@ -336,23 +414,26 @@ static void start(struct api_call *c)
 		.timeout_ms = c->once ? (unsigned)(c->deadline - now) : c->within_ms,
 	};
 
-	if (a->offline) {
+	if (is_refused(c)) {
 		wait_until(c, now);
 		return;
 	}
-	wait = governor_wait(governor_of(c), a->clock, c->ahead);
+	wait = c->probe ? 0 : governor_wait(governor_of(c), a->clock, c->ahead);
 	if (wait) {
 		wait_until(c, now + wait < c->deadline ? now + wait : c->deadline);
 		return;
 	}
 	governor_begin(governor_of(c), a->clock);
 	c->tries++;
+	c->tokens = a->tokens;
 	a->sent++;
 	c->transfer = a->transport->submit(a->transport, &rq, on_response, c);
-	if (!c->transfer) {
-		governor_end(governor_of(c), a->clock, NULL);
-		wait_until(c, now + RETRY_FIRST_MS);
+	if (c->transfer) {
+		list_add(&a->running, &c->link);
+		return;
 	}
+	governor_end(governor_of(c), a->clock, NULL);
+	wait_until(c, now + RETRY_FIRST_MS);
 }
 
 static const char *literal(const char *method)
@@ -375,7 +456,7 @@ static struct str organization_of(const char *path)
 	return str_cut(&rest, '/');
 }
 
-struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
+static struct api_call *new_call(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
 {
 	struct str organization = organization_of(rq->path);
 	cleanup_free char *region = a->region && organization.n ? a->region(a->region_arg, organization) : NULL;
@@ -407,8 +488,60 @@ struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_
 		call_free(c);
 		return NULL;
 	}
-	start(c);
 	return c;
+}
+
+struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
+{
+	struct api_call *c = new_call(a, rq, done, arg);
+
+	if (c)
+		start(c);
+	return c;
+}
+
+/* ---- a server that is away ---- */
+
+static void on_probe(void *arg, struct api_answer *answer)
+{
+	struct api *a = arg;
+
+	(void)answer;
+	a->probe = NULL;
+	a->reach.probing = false;
+	a->answered = true;
+}
+
+static void probe(struct api *a)
+{
+	struct api_request rq = {.method = "GET", .path = "", .within_ms = REACH_PROBE_MS};
+
+	a->probe = new_call(a, &rq, on_probe, a);
+	if (!a->probe)
+		return;
+	a->probe->probe = a->reach.probing = true;
+	start(a->probe);
+}
+
+void api_slept(struct api *a, int64_t ms)
+{
+	struct list *l = a->running.next;
+
+	for (struct list *at = a->waiting.next; at != &a->waiting; at = at->next)
+		container_of(at, struct api_call, link)->deadline += ms;
+	while (l != &a->running) {
+		struct api_call *c = container_of(l, struct api_call, link);
+
+		l = l->next;
+		c->deadline += ms;
+		if (strcmp(c->method, "GET"))
+			continue;
+		a->transport->cancel(a->transport, c->transfer);
+		governor_end(governor_of(c), a->clock, NULL);
+		c->tries--;
+		list_remove(&c->link);
+		wait_until(c, a->clock->now_ms(a->clock));
+	}
 }
 
 void api_cancel(struct api_call *c)
@@ -439,7 +572,7 @@ static void start_waiting(struct api *a, bool ahead)
 
 		l = l->next;
 		/* an answer may have made room before the time */
-		if (c->ahead == ahead && (c->due <= now || (a->answered && !c->tries))) {
+		if (c->ahead == ahead && (c->due <= now || is_refused(c) || (a->answered && !c->tries))) {
 			list_remove(&c->link);
 			list_add(&batch, &c->link);
 		}
@@ -448,7 +581,7 @@ static void start_waiting(struct api *a, bool ahead)
 		struct api_call *c = list_first(&batch, struct api_call, link);
 
 		list_remove(&c->link);
-		if (a->offline)
+		if (is_refused(c))
 			refuse(c);
 		else if (now >= c->deadline)
 			give_up(c);
@@ -465,6 +598,9 @@ int64_t api_tick(struct api *a)
 	start_waiting(a, true);
 	a->answered = false;
 	now = a->clock->now_ms(a->clock);
+	if (!a->offline && !reach_due(&a->reach, now))
+		probe(a);
+	next = a->offline ? -1 : reach_due(&a->reach, now);
 	for (struct list *l = a->waiting.next; l != &a->waiting; l = l->next) {
 		struct api_call *c = container_of(l, struct api_call, link);
 		int64_t left = c->due > now ? c->due - now : 0;

@@ -39,6 +39,8 @@ static int find_team(struct op *op, const struct node *n, struct str slug, struc
 
 		buf_init(&name, 1024);
 		json_quote(&name, slug);
+		if (name.error)
+			return name.error;
 		if (!json_member(blob_str(team->json), "slug", &bytes) && json_covers(bytes, buf_str(&name))) {
 			buf_puts(id, team->id);
 			return id->error;

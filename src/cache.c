@@ -368,6 +368,13 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	return -EINPROGRESS;
 }
 
+int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given)
+{
+	const struct resource *r = map_get(&c->resources, str_of(key));
+
+	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
+}
+
 void cache_outdate(struct cache *c, const char *key)
 {
 	struct resource *r = map_get(&c->resources, str_of(key));
@@ -410,6 +417,7 @@ void cache_keep(struct cache *c, struct store *store)
 {
 	c->born = wall_ms(c);
 	c->born_ms = now_ms(c);
+	c->refreshed = 0;
 	c->store = store;
 	for (struct list *l = c->lru.next; l != &c->lru; l = l->next)
 		keep_later(container_of(l, struct resource, lru));

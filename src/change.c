@@ -356,6 +356,7 @@ static void on_answer(void *arg, struct api_answer *answer)
 	c->call = NULL;
 	step->status = answer->status;
 	step->lacks_scope = answer->lacks_scope;
+	step->sent = !answer->unsent;
 	step->error = answer->error;
 	set_words(step, answer->words ? answer->words : "", "");
 	if (!step->error && !answer->body->len && !step->check &&

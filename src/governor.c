@@ -24,6 +24,23 @@ static int64_t wall_s(const struct clock *clock)
 	return now.tv_sec;
 }
 
+static int64_t offset_ms(const struct clock *clock)
+{
+	struct timespec now;
+
+	clock->wall(clock, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - clock->now_ms(clock);
+}
+
+/* Is the window known, and by the clock as it goes now? Somebody may have set it, and then a
+ * reset may seem hours away. */
+static bool is_known(const struct governor *g, const struct clock *clock)
+{
+	int64_t set = g->known ? offset_ms(clock) - g->offset : 0;
+
+	return g->known && set < SKEW_S * 1000 && set > -SKEW_S * 1000;
+}
+
 static int64_t until_reset_ms(const struct clock *clock, int64_t reset)
 {
 	struct timespec now;
@@ -51,7 +68,7 @@ int64_t governor_wait(const struct governor *g, const struct clock *clock, bool 
 		return g->blocked - now;
 	if (g->blocked > now)
 		return 0;
-	if (!g->known)
+	if (!is_known(g, clock))
 		return g->running < UNKNOWN_AT_ONCE || !ahead ? 0 : AGAIN_MS;
 	if (g->at_once && g->running + reserve(g->at_once, ahead) >= g->at_once)
 		return AGAIN_MS;
@@ -64,7 +81,7 @@ int64_t governor_wait(const struct governor *g, const struct clock *clock, bool 
 
 void governor_begin(struct governor *g, const struct clock *clock)
 {
-	if (g->known && wall_s(clock) >= g->reset) {
+	if (is_known(g, clock) && wall_s(clock) >= g->reset) {
 		/* until an answer says better: the next window is as the last one */
 		g->remaining = g->limit;
 		g->counted = 0;
@@ -103,14 +120,18 @@ static void learn_skew(struct governor *g, const struct clock *clock, const stru
 	g->told = g->ended = 0;
 }
 
-/* The reset that an answer tells of, by this clock. */
-static bool reset_of(const struct governor *g, const struct http_response *r, int64_t *reset)
+/* The reset that an answer tells of, by this clock. One that is far off, as of a server that
+ * tells it in ms, must not end all requests for as long. */
+static bool reset_of(const struct governor *g, const struct clock *clock, const struct http_response *r, int64_t *reset)
 {
+	int64_t last = wall_s(clock) + RESET_MAX_S;
 	uint64_t n;
 
 	if (!number(r, "X-Sentry-Rate-Limit-Reset", &n) || n >= INT64_MAX / 2000)
 		return false;
 	*reset = (int64_t)n - g->skew;
+	if (*reset > last)
+		*reset = last;
 	return true;
 }
 
@@ -123,11 +144,15 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 	g->counted -= g->counted > 0;
 	if (!r || r->error)
 		return;
+	if (!is_known(g, clock)) {
+		g->known = false;
+		g->told = g->ended = 0;
+	}
 	learn_skew(g, clock, r);
 	if (number(r, "X-Sentry-Rate-Limit-ConcurrentLimit", &n))
 		g->at_once = n < 1000 ? (unsigned)n : 0;
 	if (number(r, "X-Sentry-Rate-Limit-Limit", &limit) && number(r, "X-Sentry-Rate-Limit-Remaining", &remaining) &&
-	    reset_of(g, r, &reset) && limit && limit < 1000000) {
+	    reset_of(g, clock, r, &reset) && limit && limit < 1000000) {
 		/* answers come in any order: of one window the least remaining is the newest, and
 		 * one that has ended says nothing of the next */
 		if (!g->known || reset > g->reset || (reset > g->ended && remaining < g->remaining))
@@ -140,18 +165,19 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 			g->told = reset;
 		g->limit = (unsigned)limit;
 		g->known = true;
+		g->offset = offset_ms(clock);
 	}
 	if (r->status == 429) {
 		int64_t wait = AGAIN_MS;
 
 		if (number(r, "Retry-After", &n))
 			wait = n ? (int64_t)(n < RESET_MAX_S ? n : RESET_MAX_S) * 1000 : AT_ONCE_MS;
-		else if (reset_of(g, r, &reset))
+		else if (reset_of(g, clock, r, &reset))
 			wait = until_reset_ms(clock, reset);
 		g->blocked = clock->now_ms(clock) + wait;
 	} else if (g->blocked - clock->now_ms(clock) >= BLOCKED_MAX_MS) {
 		g->blocked = 0; /* the one that was tried came through */
-	} else if (number(r, "X-Sentry-Rate-Limit-Remaining", &n) && !n && reset_of(g, r, &reset) && !g->known) {
+	} else if (number(r, "X-Sentry-Rate-Limit-Remaining", &n) && !n && reset_of(g, clock, r, &reset) && !g->known) {
 		g->blocked = clock->now_ms(clock) + until_reset_ms(clock, reset);
 	}
 }

@@ -208,11 +208,14 @@ static bool is_below(const struct kind *k, const struct node *dir, bool top)
 	return k->name && (k->parent == dir->kind->id || (top && k->parent == KIND_MOUNT));
 }
 
-const struct kind *kind_static(const struct dialect *d, const struct node *dir, bool top, size_t i)
+const struct kind *kind_static(const struct dialect *d, const struct node *dir, bool top, size_t *at)
 {
-	for (size_t k = 0; k < kinds_count; k++)
-		if (is_below(&kinds[k], dir, top) && !kinds[k].hidden && dialect_has(d, kinds[k].feature) && !i--)
-			return &kinds[k];
+	while (*at < kinds_count) {
+		const struct kind *k = &kinds[(*at)++];
+
+		if (is_below(k, dir, top) && !k->hidden && dialect_has(d, k->feature))
+			return k;
+	}
 	return NULL;
 }
 

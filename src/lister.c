@@ -411,6 +411,28 @@ static void schedule(struct lister *l, const struct api_answer *last)
 	l->progress(l->arg);
 }
 
+int lister_give(const struct lister *l, struct listing *to, size_t *given)
+{
+	size_t at = 0;
+	int r = 0;
+
+	if (l->plan.class != &item_issue || l->known || l->plan.max <= PARALLEL_MIN)
+		return -ENOENT;
+	if (!to)
+		return 0;
+	to->asked = l->plan.asked;
+	for (const struct list *i = l->parts.all.next; i != &l->parts.all && !l->closing; i = i->next) {
+		const struct part *p = container_of(i, struct part, link);
+
+		for (; *given < at + p->n && to->n < l->plan.max && !r; ++*given)
+			r = listing_add(to, item_ref(p->items[*given - at]));
+		at += p->n;
+		if (r || !p->ended)
+			break;
+	}
+	return r;
+}
+
 void lister_hurry(struct lister *l)
 {
 	l->plan.ahead = false;

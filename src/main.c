@@ -13,6 +13,7 @@
 #include "sentryfs/fs.h"
 #include "sentryfs/http.h"
 #include "sentryfs/log.h"
+#include "sentryfs/origin.h"
 #include "sentryfs/root.h"
 
 #define BODY_MAX ((size_t)16 << 20)
@@ -34,6 +35,10 @@ static struct http *new_http(const struct options *o)
 	struct http_options h = {
 		.user_agent = "sentryfs/" SENTRYFS_VERSION,
 		.cacert = o->cacert,
+		.cert = o->cert,
+		.key = o->key,
+		/* over http a proxy elsewhere would get the token in clear text */
+		.direct = origin_is_loopback(o->url),
 		.connect_timeout_s = o->connect_timeout,
 		.body_max = BODY_MAX,
 	};
@@ -54,6 +59,27 @@ static int wait_for_answer(void *arg)
 	return http_poll(s->http, NULL, 0, ms < 0 || ms > 1000 ? 1000 : (int)ms);
 }
 
+static bool is_away(int error)
+{
+	return error == -EHOSTUNREACH || error == -ECONNREFUSED || error == -ETIMEDOUT || error == -EIO;
+}
+
+/* The server cannot say what it thinks of the token; what it told an earlier mount is on disk. */
+static int find_kept_root(struct starter *s)
+{
+	struct mount *m = s->mount;
+	cleanup_buf struct buf why = {0};
+	int r;
+
+	buf_init(&why, 4096);
+	cache_drop(&m->cache);
+	mount_keep(m);
+	m->api.offline = true;
+	r = root_find(m, wait_for_answer, s, &why);
+	m->api.offline = false;
+	return r;
+}
+
 /* The first requests, with handles that do not outlive the fork. */
 static int find_root(struct mount *m)
 {
@@ -69,6 +95,10 @@ static int find_root(struct mount *m)
 		mount_keep(m);
 	m->api.transport = http_transport(s.http);
 	r = root_find(m, wait_for_answer, &s, &why);
+	if (is_away(r) && !m->options->offline && !find_kept_root(&s)) {
+		log_warning("%.*s: showing what an earlier mount has seen", (int)why.len, why.data);
+		r = 0;
+	}
 	m->api.transport = NULL;
 	http_free(s.http);
 	if (!r)
@@ -116,6 +146,7 @@ int main(int argc, char **argv)
 {
 	struct options o = {0};
 	struct mount m;
+	enum token_place place;
 	char *token = NULL;
 	int r;
 
@@ -137,9 +168,10 @@ int main(int argc, char **argv)
 	}
 	if (o.debug)
 		log_init(LOG_LEVEL_DEBUG);
-	r = token_read(&o, &token, stderr);
+	r = token_read(&o, &token, &place, stderr);
 	if (!r) {
 		r = mount_init(&m, &o, token, &clock_system);
+		m.token_place = place;
 		token_free(token);
 		if (!r)
 			r = find_root(&m);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "sentryfs/json.h"
+#include "sentryfs/log.h"
 #include "sentryfs/name.h"
 #include "sentryfs/op.h"
 
@@ -21,6 +22,35 @@ static void name_store(struct mount *m, const char *token)
 		source = NULL;
 	if (!source || !o->url || !store_name(m->store_name, o->url, source, token))
 		*m->store_name = '\0';
+}
+
+/* What the token was read from may have another one by now. */
+static void renew_token(void *arg)
+{
+	struct mount *m = arg;
+	cleanup_free char *said = NULL;
+	char *token = NULL;
+	size_t n = 0;
+	FILE *err = open_memstream(&said, &n);
+	int r;
+
+	if (!err)
+		return;
+	r = token_again(m->options, m->token_place, &token, err);
+	fclose(err);
+	if (r && n)
+		log_warning("the token was not read again: %.*s", (int)strcspn(said, "\n"), said);
+	if (!r && api_set_token(&m->api, token)) {
+		access_forget(&m->access);
+		log_warning("a new token was read from where the first one was");
+	}
+	token_free(token);
+}
+
+void mount_reload(struct mount *m)
+{
+	renew_token(m);
+	mount_refresh(m);
 }
 
 void mount_keep(struct mount *m)
@@ -55,12 +85,15 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	list_init(&m->parked);
 	list_init(&m->ready);
 	clock->wall(clock, &m->born);
+	m->slept = clock_slept_ms(clock);
 	tree_init(&m->tree);
 	r = api_init(&m->api, o->url, token, o->timeout, clock);
 	m->api.offline = o->offline;
 	m->api.region = region_of;
 	m->api.region_arg = m;
 	dialect_init(&m->dialect);
+	m->api.renew = renew_token;
+	m->api.renew_arg = m;
 	name_store(m, token);
 	cache_init(&m->cache, &m->api, o->cache_memory);
 	changes_init(&m->changes, &m->cache);

@@ -16,6 +16,7 @@
 
 /* The kernel tells an interrupt once, for any signal; look again this often. */
 #define INTERRUPT_LOOK_MS 50
+#define SLEPT_MIN_MS 1000 /* less is no suspend */
 
 /* ---- handles ---- */
 
@@ -74,6 +75,8 @@ static void on_progress(struct waiter *w)
 	/* a deadline that was set short, under a lock of the kernel, stays */
 	if (op->deadline >= op->start + op->patience_ms)
 		op->deadline = due;
+	if (op->each_page)
+		move_to(op, &op->mount->ready);
 }
 
 struct op *op_new(struct mount *m, const struct op_reply *reply, void *request, int (*run)(struct op *),
@@ -176,6 +179,24 @@ int op_need(struct op *op, struct cache_want *want, struct resource **ret)
 	return cache_need(&op->mount->cache, want, want->peek ? NULL : &op->waiter, ret);
 }
 
+/* While the machine was suspended nobody waited. */
+static void look_at_sleep(struct mount *m)
+{
+	int64_t slept = clock_slept_ms(m->clock), ms = slept - m->slept;
+
+	m->slept = slept;
+	if (ms < SLEPT_MIN_MS)
+		return;
+	m->woke = true;
+	for (struct list *l = m->parked.next; l != &m->parked; l = l->next) {
+		struct op *op = container_of(l, struct op, link);
+
+		op->deadline += op->deadline < INT64_MAX / 8 ? ms : 0;
+		op->stale_from += ms;
+	}
+	api_slept(&m->api, ms);
+}
+
 /* What became of a parked op: an errno to end it with, or 0. */
 static int look(struct op *op, int64_t now)
 {
@@ -191,6 +212,7 @@ int64_t op_tick(struct mount *m)
 	int64_t now = now_ms(m), next = -1, due;
 	struct list *l, batch;
 
+	look_at_sleep(m);
 	for (l = m->parked.next; l != &m->parked;) {
 		struct op *op = container_of(l, struct op, link);
 		int err = look(op, now);

@@ -58,6 +58,8 @@ static const struct option_row table[] = {
 	{"timeout", 0, OPTION_NUMBER, AT(timeout), 1, 3600, "SECONDS", "30", "give up without progress"},
 	{"connect_timeout", 0, OPTION_NUMBER, AT(connect_timeout), 1, 300, "SECONDS", "5", "give up connecting"},
 	{"cacert", 0, OPTION_FILE, AT(cacert), 1, 4095, "FILE", NULL, "certificates to trust, PEM"},
+	{"cert", 0, OPTION_FILE, AT(cert), 1, 4095, "FILE", NULL, "this client's certificate, PEM"},
+	{"key", 0, OPTION_FILE, AT(key), 1, 4095, "FILE", NULL, "its private key, PEM, if it is not in cert"},
 	{"insecure", 0, OPTION_SET, AT(insecure), 0, 0, NULL, NULL, "allow http to any host"},
 	{"cache", 0, OPTION_WORD, AT(cache_disk), 0, 0, "memory|disk", "disk", "where what was seen is kept"},
 	{"cache_size", 0, OPTION_SIZE, AT(cache_size), 1, 1048576, "SIZE", "512M", "most that is kept on disk"},
@@ -498,6 +500,8 @@ static int finish(struct parse *p)
 
 	o->foreground |= o->debug;
 	o->default_permissions |= o->allow_other;
+	if (o->key && !o->cert)
+		return target_fail(p->err, -EINVAL, "option key needs option cert: a key alone says nothing");
 	if (o->help || o->version)
 		return 0;
 	if (p->positionals == 0)
@@ -533,6 +537,8 @@ void options_done(struct options *o)
 	free(o->token_file);
 	free(o->query);
 	free(o->cacert);
+	free(o->cert);
+	free(o->key);
 	*o = (struct options){0};
 }
 

@@ -66,6 +66,12 @@ static int explain(struct start *s, int r, const char *key, const char *what, st
 		buf_printf(why, "the token may not read %s (%s)", what, words);
 	else if (r == -ENOENT)
 		buf_printf(why, "%s has no %s", s->mount->api.origin, what);
+	else if (r == -EPROTO)
+		buf_printf(
+			why,
+			"cannot trust %s (%s): check the address; give the authority that signed its certificate with "
+			"-o cacert=FILE, and this client's with -o cert=FILE where it wants one",
+			s->mount->api.origin, words);
 	else
 		buf_printf(why, "cannot reach %s: %s (%s)", s->mount->api.origin, strerrordesc_np(-r), words);
 	return r;

@@ -234,6 +234,8 @@ int show_event_link(struct buf *b, const struct source *s)
 	if (json_member(s->json, "eventID", &id))
 		return -EBADMSG;
 	add_value(b, id);
+	if (b->error)
+		return b->error;
 	if (!name_is_event_id(buf_str(b)))
 		return -EBADMSG;
 	buf_puts(b, ".json");

@@ -90,7 +90,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 		r = ask_listing(op->mount, issue->parent, &a);
 		if (!r)
 			r = op_need(op, &a.want, &res);
-		return r == -EINPROGRESS ? r : 0;
+		return r == -EINPROGRESS && cache_coming(&op->mount->cache, a.want.key, NULL, NULL) ? r : 0;
 	}
 	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S))
 		return 0;

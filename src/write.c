@@ -66,7 +66,7 @@ static const char *nearest_control(const struct node *dir, const char *name)
 	const struct kind *k, *best = NULL;
 	unsigned least = 5;
 
-	for (size_t i = 0; (k = kind_static(NULL, dir, false, i)); i++) {
+	for (size_t at = 0; (k = kind_static(NULL, dir, false, &at));) {
 		unsigned d = k->control ? str_distance(str_of(k->name), str_of(name)) : 64;
 
 		/* state for status, assignee for assignedTo */

@@ -11,9 +11,9 @@ from conftest import TOP
 FLOORS = {
     0: "buf str name json map list log clock journal process cachedir options rc token target origin",
     1: "http",
-    2: "api link governor dialect",
+    2: "api link governor reach dialect",
     3: "item listing part lister store keep cache change report query",
-    4: "tree kinds access guard scratch mount op source ahead attr show about verbs wish details assignee control comment bulk write root",
+    4: "tree kinds access guard scratch mount op source ahead attr show about verbs dir wish details assignee control comment bulk write root",
     5: "fs loop",
     6: "main",
 }

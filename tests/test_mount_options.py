@@ -20,6 +20,8 @@ BAD = {
     "timeout": ("3601", "a number from 1 to 3600"),
     "connect-timeout": ("-1", "a number from 1 to 300"),
     "cacert": ("/nonexistent/ca.pem", "a file that can be read"),
+    "cert": ("/nonexistent/client.pem", "a file that can be read"),
+    "key": ("/nonexistent/client.key", "a file that can be read"),
     "insecure": ("1", "no value"),
     "cache": ("tape", "one of memory|disk"),
     "cache-size": ("512Q", "a size from 1M to 1024G"),

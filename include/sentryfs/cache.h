@@ -93,6 +93,10 @@ struct cache_want {
  */
 int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w, struct resource **ret);
 
+/* Adds to `to` what has come so far of a listing that is being fetched; see lister_give(). -ENOENT:
+ * it is not, or is of those that are given whole. */
+int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given);
+
 /* A change of ours made the answer to `key` untrue: it is not given out again, and one
  * that is under way is asked for anew when it comes. */
 void cache_outdate(struct cache *c, const char *key);

@@ -24,6 +24,7 @@ struct governor {
 	int64_t told;	    /* s: the newest such time that an answer told of */
 	int64_t ended;	    /* s: of the windows up to this one nothing counts any more */
 	int64_t skew;	    /* s: how far the server's clock is ahead of this one */
+	int64_t offset;	    /* ms: wall clock less now_ms, when the window was told of */
 	int64_t blocked;    /* ms: until then nothing, a 429 said */
 };
 

@@ -103,9 +103,9 @@ extern const size_t kinds_count;
 
 const struct kind *kind_of(enum kind_id id);			      /* a row of the named ids */
 const struct kind *kind_named(enum kind_id parent, const char *name); /* NULL: none */
-/* The i-th static row below a directory (`top`: it is the mount's root) that is listed and that the
- * server has (NULL: all), or NULL. */
-const struct kind *kind_static(const struct dialect *d, const struct node *dir, bool top, size_t i);
+/* The next static row below a directory (`top`: it is the mount's root) that is listed and that the
+ * server has (NULL: all), from the table's *at on, which moves behind it; or NULL. */
+const struct kind *kind_static(const struct dialect *d, const struct node *dir, bool top, size_t *at);
 const struct kind *kind_lookup(const struct node *dir, bool top, const char *name);
 
 static inline bool kind_is_dir(const struct kind *k)

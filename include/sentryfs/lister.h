@@ -43,6 +43,11 @@ typedef void lister_done_fn(void *arg, struct lister_end *end);
 /* Begins. `done` is called once, later, unless cancelled; `progress` at each page before the
  * last. NULL without memory. */
 struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, void (*progress)(void *), void *arg);
+/* Adds to `to` what came since the last call (*given, 0 at first): the beginning of the listing,
+ * in its order, and lets to->asked be when it was asked for. What a server made come in another order meanwhile
+ * is left to the end. Without `to` it tells whether it would. -ENOENT: it is brought up to date by its head, or too
+ * short for it. */
+int lister_give(const struct lister *l, struct listing *to, size_t *given);
 void lister_hurry(struct lister *l);  /* somebody waits for it now */
 void lister_cancel(struct lister *l); /* accepts NULL */
 

@@ -24,6 +24,7 @@ struct mount {
 	struct cache cache;
 	struct store *store; /* NULL: memory only */
 	char store_name[STORE_NAME_MAX];
+	enum token_place token_place;
 	struct tree tree;
 	struct changes changes;
 	struct access access;
@@ -36,6 +37,8 @@ struct mount {
 	struct list ready;  /* operations that run at the next turn */
 	struct timespec born;
 	uint64_t operations;
+	int64_t slept; /* ms: as the clock told last */
+	bool woke;     /* since then connections may be dead: for the loop */
 };
 
 #define SENTRYFS_VERSION "0.1.0"
@@ -48,6 +51,8 @@ void mount_done(struct mount *m);
 void mount_learn(struct mount *m, struct str whoami);
 /* Forgets what was told by the server, so that the next look asks again. */
 void mount_refresh(struct mount *m);
+/* The same, and the token is read again from where it was. */
+void mount_reload(struct mount *m);
 
 /* Expands a row's path for `n`; see struct kind. 0, -ENAMETOOLONG, or -EINVAL for a
  * placeholder that the node has no value for. The template is written as for Sentry. */

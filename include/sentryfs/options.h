@@ -23,6 +23,7 @@ struct options {
 	char *token_file; /* NULL: environment, credential, rc file */
 	char *query;	  /* of the default listing */
 	char *cacert;	  /* NULL: the system's */
+	char *cert, *key; /* of this client, NULL: none; the key may be in the file of the certificate */
 	unsigned max_issues, max_events;
 	unsigned max_delete;	  /* issues that one process may delete */
 	unsigned timeout;	  /* seconds without progress */
@@ -51,7 +52,11 @@ void options_help(FILE *out);
  * read is refused. *ret is owned by the caller, who wipes it with token_free.
  * 0; -ENOENT (nowhere), -EACCES (refused), -EINVAL (empty, or characters that
  * cannot be in a token); a sentence is written to `err`. */
-int token_read(const struct options *o, char **ret, FILE *err);
+enum token_place { TOKEN_VARIABLE, TOKEN_FILE, TOKEN_CREDENTIAL, TOKEN_RC };
+int token_read(const struct options *o, char **ret, enum token_place *place, FILE *err);
+/* The same from where it was found, and from nowhere else. -EOPNOTSUPP without a sentence
+ * where that can be read once only: a variable, a pipe. */
+int token_again(const struct options *o, enum token_place place, char **ret, FILE *err);
 void token_free(char *token);
 
 #endif

@@ -18,4 +18,7 @@ bool origin_is_safe(const char *origin);
  * from origin_parse. */
 bool origin_is_region(const char *origin, const char *told);
 
+/* Is it this machine, whatever the scheme? */
+bool origin_is_loopback(const char *origin);
+
 #endif

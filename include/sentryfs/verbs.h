@@ -11,8 +11,15 @@
 int verb_lookup(struct op *op);	  /* op->name below op->node; at most one request, 5 s */
 int verb_getattr(struct op *op);  /* from memory */
 int verb_opendir(struct op *op);  /* lists, pages and revalidates */
+int verb_readdir(struct op *op);  /* from memory, but for a long listing that is still coming: 1 s */
 int verb_open(struct op *op);	  /* fetches content */
 int verb_readlink(struct op *op); /* may make one request */
+
+/* Which event a link of that name in the listing's directory points to, where the listing
+ * tells: the newest, where all are listed the oldest, of a single event each. False: only the
+ * server knows; such a link is found by its name and not listed, since a `*` that follows it
+ * would cost a request an issue. */
+bool dir_link(const struct listing *l, const char *name, size_t *at);
 
 /* The next entry of an open directory from *at on, which moves behind it ("." is at 0):
  * its name, inode number and type. False at the end. */

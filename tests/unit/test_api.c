@@ -86,6 +86,76 @@ static void test_good_answer(void **state)
 	end(&f);
 }
 
+static void test_a_token_that_is_said_back(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	get(&f, "a/");
+	script_answer(&f.script, 0, 403, NULL, "{\"detail\":\"t0ken t0ke t0kent0ken is not allowed\"}");
+	assert_string_equal(f.words, "HTTP 403: ***** t0ke ********** is not allowed");
+	get(&f, "a/");
+	script_answer(&f.script, 1, 500, NULL, "Bearer t0ken\n");
+	assert_string_equal(f.words, "HTTP 500: Bearer *****");
+	end(&f);
+}
+
+struct renewer {
+	struct fixture *f;
+	const char *token;
+	unsigned asked;
+};
+
+static void on_renew(void *arg)
+{
+	struct renewer *r = arg;
+
+	r->asked++;
+	api_set_token(&r->f->api, r->token);
+}
+
+/* The transport sees each time that the token is `t0ken`: what it is is not the matter. */
+static void test_a_refused_token_is_read_again(void **state)
+{
+	struct fixture f;
+	struct renewer r = {.f = &f, .token = "t0ken"};
+
+	(void)state;
+	begin(&f);
+	f.api.renew = on_renew;
+	f.api.renew_arg = &r;
+	get(&f, "a/");
+	script_answer(&f.script, 0, 401, NULL, "{\"detail\":\"Invalid token\"}");
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(f.error, -EACCES);
+	assert_non_null(strstr(f.words, "Invalid token; a new token is taken from its file"));
+	assert_int_equal(r.asked, 1);
+
+	/* two were sent with the old one: both go once more, and it is read once */
+	assert_true(api_set_token(&f.api, "0ld"));
+	f.api.transport = &f.script.transport;
+	f.script.any_token = true;
+	get(&f, "b/");
+	get(&f, "c/");
+	script_answer(&f.script, 1, 401, NULL, "");
+	script_answer(&f.script, 2, 401, NULL, "");
+	assert_int_equal(r.asked, 2);
+	assert_int_equal(f.answers, 1);
+	f.script.any_token = false;
+	assert_int_equal(api_tick(&f.api), -1);
+	assert_int_equal(f.script.n, 5);
+	script_answer(&f.script, 3, 200, NULL, "{}");
+	assert_int_equal(f.error, 0);
+	/* and no more than once */
+	script_answer(&f.script, 4, 401, NULL, "");
+	assert_int_equal(f.answers, 3);
+	assert_int_equal(f.error, -EACCES);
+	assert_int_equal(r.asked, 2);
+	assert_int_equal(api_tick(&f.api), -1);
+	end(&f);
+}
+
 static void test_retries(void **state)
 {
 	struct fixture f;
@@ -380,13 +450,95 @@ static void test_reference(void **state)
 	end(&f);
 }
 
+/* Nothing is sent to a server that is away, but a look for it now and then. */
+static void test_away(void **state)
+{
+	static const int64_t pauses[] = {500, 1000, 2000, 4000, 4000, 4000};
+	struct api_request put = {.method = "PUT", .path = "organizations/o/issues/1/", .body = "{}"};
+	struct fixture f;
+	size_t n = 3;
+
+	(void)state;
+	begin(&f);
+	get(&f, "organizations/o/");
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(f.answers, 0);
+		script_break(&f.script, i, -ECONNREFUSED);
+		f.script.clock.now += i < 2 ? 200 << (2 * i) : 0;
+		api_tick(&f.api);
+	}
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(f.error, -ECONNREFUSED);
+	assert_int_equal(f.script.n, n);
+	/* never from within */
+	assert_non_null(api_send(&f.api, &put, on_answer, &f));
+	get(&f, "organizations/o/");
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(api_tick(&f.api), REACH_FIRST_MS);
+	assert_int_equal(f.answers, 3);
+	assert_int_equal(f.error, -ECONNREFUSED);
+	assert_non_null(strstr(f.words, "the line went dead"));
+	assert_non_null(strstr(f.words, "it was not asked"));
+	assert_int_equal(f.script.n, n);
+	wait_exactly(&f, REACH_FIRST_MS);
+	for (size_t i = 0; i < sizeof(pauses) / sizeof(*pauses); i++) {
+		script_asked(&f.script, n, "");
+		assert_int_equal(f.script.transfers[n].timeout_ms, REACH_PROBE_MS);
+		get(&f, "organizations/o/");
+		api_tick(&f.api);
+		assert_int_equal(f.answers, 4 + i);
+		script_break(&f.script, n++, -EHOSTUNREACH);
+		wait_exactly(&f, pauses[i]);
+	}
+	/* whatever it answers, it is there */
+	script_answer(&f.script, n, 502, NULL, "");
+	assert_int_equal(api_tick(&f.api), -1);
+	assert_int_equal(f.api.offline_since, -1);
+	get(&f, "organizations/o/");
+	script_answer(&f.script, n + 1, 200, NULL, "{}");
+	assert_int_equal(f.error, 0);
+	end(&f);
+}
+
+/* What waits to be tried again does not wait for the whole of its time. */
+static void test_away_meanwhile(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	get(&f, "organizations/o/");
+	script_answer(&f.script, 0, 429, "Retry-After: 20\r\n", "{}");
+	assert_non_null(
+		api_send(&f.api, &(struct api_request){.method = "PUT", .path = "x/", .body = "{}"}, on_answer, &f));
+	script_break(&f.script, 1, -EHOSTUNREACH);
+	assert_int_equal(f.answers, 1);
+	api_tick(&f.api);
+	assert_int_equal(f.answers, 2);
+	assert_int_equal(f.error, -EHOSTUNREACH);
+	f.script.clock.now += REACH_FIRST_MS;
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 3); /* the probe, which the end gives up */
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_answer), cmocka_unit_test(test_retries),  cmocka_unit_test(test_no_retry),
-		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_governor), cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_cursor),	    cmocka_unit_test(test_table),    cmocka_unit_test(test_words),
+		cmocka_unit_test(test_good_answer),
+		cmocka_unit_test(test_a_refused_token_is_read_again),
+		cmocka_unit_test(test_a_token_that_is_said_back),
+		cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_no_retry),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_governor),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_cursor),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_reference),
+		cmocka_unit_test(test_away),
+		cmocka_unit_test(test_away_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
