@@ -98,6 +98,11 @@ void dialect_init(struct dialect *d)
 	*d = (struct dialect){.server = &sentry};
 }
 
+static const struct server *of(const struct dialect *d)
+{
+	return d->server ? d->server : &sentry;
+}
+
 /* GlitchTip tells its version; Sentry says "0". */
 static uint64_t major(struct str whoami)
 {
@@ -113,7 +118,7 @@ static uint64_t major(struct str whoami)
 
 void dialect_learn(struct dialect *d, struct str whoami, bool limited)
 {
-	const struct server *before = d->server;
+	const struct server *before = of(d);
 	uint64_t version = major(whoami);
 
 	if (version)
@@ -128,7 +133,7 @@ void dialect_learn_issue(struct dialect *d, struct str issue)
 {
 	struct str bytes;
 
-	if (!d->server->older)
+	if (!of(d)->older)
 		return;
 	if (json_member(issue, "substatus", &bytes) == -ENOENT)
 		dialect_forget(d, FEATURE_SUBSTATUS);
@@ -144,7 +149,7 @@ void dialect_forget(struct dialect *d, enum feature f)
 
 bool dialect_has(const struct dialect *d, enum feature f)
 {
-	return f == FEATURE_ANY || !d || !((d->server->lacks | d->absent) & BIT(f));
+	return f == FEATURE_ANY || !d || !((of(d)->lacks | d->absent) & BIT(f));
 }
 
 const char *dialect_lacks(enum feature f)
@@ -154,12 +159,12 @@ const char *dialect_lacks(enum feature f)
 
 const char *dialect_name(const struct dialect *d)
 {
-	return d->server->name;
+	return of(d)->name;
 }
 
 const char *dialect_turn(const struct dialect *d, const char *template, size_t *n)
 {
-	for (const struct turn *t = d->server->turns; t->from; t++)
+	for (const struct turn *t = of(d)->turns; t->from; t++)
 		if (str_starts(str_of(template), t->from)) {
 			*n = strlen(t->from);
 			return t->to;
@@ -169,22 +174,22 @@ const char *dialect_turn(const struct dialect *d, const char *template, size_t *
 
 bool dialect_status_always(const struct dialect *d)
 {
-	return d->server->status_always;
+	return of(d)->status_always;
 }
 
 bool dialect_next_release(const struct dialect *d)
 {
-	return d->server->next_release;
+	return of(d)->next_release;
 }
 
 bool dialect_team_slug(const struct dialect *d)
 {
-	return d->server->team_slug;
+	return of(d)->team_slug;
 }
 
 bool dialect_writer_deletes(const struct dialect *d)
 {
-	return d->server->writer_deletes;
+	return of(d)->writer_deletes;
 }
 
 /* ---- words ---- */
@@ -218,7 +223,7 @@ struct str dialect_status(struct str word)
 
 char *dialect_region(const struct dialect *d, const char *origin, struct str told)
 {
-	char *region = d->server->regions && told.n ? origin_parse(told, false) : NULL;
+	char *region = of(d)->regions && told.n ? origin_parse(told, false) : NULL;
 
 	if (region && strcmp(region, origin) && origin_is_region(origin, region))
 		return region;

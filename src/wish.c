@@ -142,13 +142,12 @@ static int ignore(struct op *op, struct wish *w, const struct item *issue, bool 
 		  struct str details)
 {
 	struct buf *b, *expect = wish_expect(w);
-	cleanup_buf struct buf substatus = {0};
+	char substatus[64] = "";
 
-	buf_init(&substatus, 256);
 	if (dialect_has(&op->mount->dialect, FEATURE_SUBSTATUS))
-		buf_printf(&substatus, ",\"substatus\":\"%s\"", kind);
+		snprintf(substatus, sizeof(substatus), ",\"substatus\":\"%s\"", kind);
 	buf_puts(expect, "{\"status\":\"ignored\"");
-	buf_add_str(expect, buf_str(&substatus));
+	buf_puts(expect, substatus);
 	/* a count is shown as what is left of it, a duration as its end */
 	if (details.n)
 		buf_printf(expect, ",\"statusDetails\":{\"%s\":[]}",
@@ -158,11 +157,11 @@ static int ignore(struct op *op, struct wish *w, const struct item *issue, bool 
 	buf_addc(expect, '}');
 	if (fresh && !details.n && wish_shows(issue, buf_str(expect)))
 		return 0;
-	if ((substatus.len || details.n) && wish_shows(issue, STR("{\"status\":\"ignored\"}")))
+	if ((*substatus || details.n) && wish_shows(issue, STR("{\"status\":\"ignored\"}")))
 		buf_puts(wish_body(w), "{\"status\":\"unresolved\"}");
 	b = wish_body(w);
 	buf_puts(b, "{\"status\":\"ignored\"");
-	buf_add_str(b, buf_str(&substatus));
+	buf_puts(b, substatus);
 	if (details.n) {
 		buf_puts(b, ",\"statusDetails\":");
 		buf_add_str(b, details);
