@@ -23,27 +23,27 @@ struct turn {
 struct server {
 	const char *name;
 	unsigned lacks;
-	const struct turn *turns; /* the first that fits; ends with NULL */
+	const struct turn *lists, *paths; /* the first that fits; they end with NULL */
 	bool regions, older, status_always, next_release, team_slug, writer_deletes;
 };
 
 static const struct turn as_it_is[] = {{NULL, NULL}};
 
-#define GLITCHTIP_TURNS                                                                                                \
-	{"&groupStatsPeriod=&collapse=filtered&collapse=unhandled", "&sort=-last_seen"},                               \
-	{                                                                                                              \
-		"per_page={E}", "limit={E}"                                                                            \
-	}
+/* its list has every project where it is given none, and finds nothing with -1 */
+static const struct turn glitchtip_lists[] = {
+	{"&groupStatsPeriod=&collapse=filtered&collapse=unhandled", "&sort=-last_seen"},
+	{"project=-1&", ""},
+	{"per_page={E}", "limit={E}"},
+	{NULL, NULL},
+};
 
-static const struct turn glitchtip_turns[] = {
-	GLITCHTIP_TURNS,
+static const struct turn glitchtip_paths[] = {
 	{"organizations/{o}/issues/{s}/", "organizations/{o}/issues/{i}/"},
 	{NULL, NULL},
 };
 
 /* only PUT ({C}) and hashes are below the organization (sentry-api 5.2) */
-static const struct turn glitchtip_old_turns[] = {
-	GLITCHTIP_TURNS,
+static const struct turn glitchtip_old_paths[] = {
 	{"organizations/{o}/issues/{i}/hashes/", "organizations/{o}/issues/{i}/hashes/"},
 	{"organizations/{o}/issues/{s}/", "issues/{i}/"},
 	{"organizations/{o}/issues/{i}/", "issues/{i}/"},
@@ -56,18 +56,21 @@ static const struct turn glitchtip_old_turns[] = {
 	 BIT(FEATURE_COMMITS) | BIT(FEATURE_PRIORITY) | BIT(FEATURE_FLAGS) | BIT(FEATURE_MERGE) | BIT(FEATURE_BULK) |  \
 	 BIT(FEATURE_OLDEST) | BIT(FEATURE_FULL_PAGES) | BIT(FEATURE_ATTACHMENTS) | BIT(FEATURE_SHORT_IDS))
 
-static const struct server sentry = {.name = "sentry", .turns = as_it_is, .regions = true, .next_release = true};
+static const struct server sentry = {
+	.name = "sentry", .lists = as_it_is, .paths = as_it_is, .regions = true, .next_release = true};
 static const struct server self_hosted = {
-	.name = "self-hosted", .turns = as_it_is, .older = true, .next_release = true};
+	.name = "self-hosted", .lists = as_it_is, .paths = as_it_is, .older = true, .next_release = true};
 static const struct server glitchtip = {.name = "glitchtip",
 					.lacks = GLITCHTIP_LACKS,
-					.turns = glitchtip_turns,
+					.lists = glitchtip_lists,
+					.paths = glitchtip_paths,
 					.status_always = true,
 					.team_slug = true,
 					.writer_deletes = true};
 static const struct server glitchtip_old = {.name = "glitchtip-old",
 					    .lacks = GLITCHTIP_LACKS | BIT(FEATURE_ASSIGNEE) | BIT(FEATURE_RELEASES),
-					    .turns = glitchtip_old_turns,
+					    .lists = glitchtip_lists,
+					    .paths = glitchtip_old_paths,
 					    .status_always = true,
 					    .team_slug = true,
 					    .writer_deletes = true};
@@ -162,14 +165,21 @@ const char *dialect_name(const struct dialect *d)
 	return of(d)->name;
 }
 
-const char *dialect_turn(const struct dialect *d, const char *template, size_t *n)
+static const char *turn(const struct turn *t, struct str template, size_t *n)
 {
-	for (const struct turn *t = of(d)->turns; t->from; t++)
-		if (str_starts(str_of(template), t->from)) {
+	for (; t->from; t++)
+		if (str_starts(template, t->from)) {
 			*n = strlen(t->from);
 			return t->to;
 		}
 	return NULL;
+}
+
+const char *dialect_turn(const struct dialect *d, const char *template, size_t *n)
+{
+	const char *to = turn(of(d)->lists, str_of(template), n);
+
+	return to ? to : turn(of(d)->paths, str_of(template), n);
 }
 
 bool dialect_status_always(const struct dialect *d)

@@ -202,34 +202,18 @@ static int expand(const struct mount *m, const struct node *n, char key, struct 
 	return 0;
 }
 
-static int mount_url_as_is(const struct mount *m, const struct node *n, const char *template, struct str own,
-			   struct buf *b)
-{
-	for (const char *p = template; *p; p++) {
-		int r;
-
-		if (*p != '{') {
-			buf_addc(b, *p);
-			continue;
-		}
-		r = expand(m, n, p[1], own, b);
-		if (r)
-			return r;
-		p += 2;
-	}
-	return b->error;
-}
-
-int mount_url(const struct mount *m, const struct node *n, const char *template, struct str own, struct buf *b)
+/* `turn`: the server's own way of writing it, where it has one. */
+static int expand_all(const struct mount *m, const struct node *n, const char *template, struct str own, bool turn,
+		      struct buf *b)
 {
 	size_t skip;
 
 	for (const char *p = template; *p;) {
-		const char *turned = dialect_turn(&m->dialect, p, &skip);
+		const char *turned = turn ? dialect_turn(&m->dialect, p, &skip) : NULL;
 		int r = 0;
 
 		if (turned) {
-			r = mount_url_as_is(m, n, turned, own, b);
+			r = expand_all(m, n, turned, own, false, b);
 			p += skip;
 		} else if (*p == '{') {
 			r = expand(m, n, p[1], own, b);
@@ -241,4 +225,9 @@ int mount_url(const struct mount *m, const struct node *n, const char *template,
 			return r;
 	}
 	return b->error;
+}
+
+int mount_url(const struct mount *m, const struct node *n, const char *template, struct str own, struct buf *b)
+{
+	return expand_all(m, n, template, own, true, b);
 }

@@ -80,14 +80,14 @@ char *origin_parse(struct str text, bool bare)
 
 static bool is_saas(const char *url)
 {
-	static const char domain[] = ".sentry.io";
-	struct str host = str_of(url);
-	size_t n = strlen(domain);
+	static const char https[] = "https://", domain[] = ".sentry.io";
+	const char *host = url + strlen(https);
+	size_t n = strlen(domain), len;
 
-	if (!str_starts(host, "https://"))
+	if (strncmp(url, https, strlen(https)) != 0)
 		return false;
-	host = (struct str){host.s + 8, host.n - 8};
-	return str_eqz(host, domain + 1) || (host.n > n && !memcmp(host.s + host.n - n, domain, n));
+	len = strlen(host);
+	return !strcmp(host, domain + 1) || (len > n && !strcmp(host + len - n, domain));
 }
 
 bool origin_is_region(const char *origin, const char *told)
