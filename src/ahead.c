@@ -140,6 +140,10 @@ static void fetch_sibling(struct op *op, const struct kind *k, struct node *issu
 	struct node *n;
 	int r;
 
+	if (k->from == FROM_PARTS) {
+		source_begin_parts(op, issue, true);
+		return;
+	}
 	if (k->from == FROM_DOCUMENT) {
 		r = ask_document(op->mount, issue, k->url, STR(""), k->fresh_s, &a);
 	} else if (k->none && k->none(issue->item)) {
@@ -187,7 +191,7 @@ void ahead_sibling(struct op *op)
 	const struct node *n = op->node, *issue = node_above(n, &item_issue);
 	struct ahead_run *run;
 
-	if (op->noted || !issue || (n->kind->from != FROM_DOCUMENT && n->kind->from != FROM_LISTING) || !n->kind->name)
+	if (op->noted || !issue || n->kind->from < FROM_DOCUMENT || !n->kind->name)
 		return;
 	op->noted = true;
 	run = advance(op, issue, n->kind);
@@ -317,7 +321,7 @@ int ahead_event(struct op *op)
 
 	if (!issue || issue->parent->kind->id != KIND_ISSUES)
 		return 0;
-	run = advance(op, issue, n->kind);
+	run = advance(op, issue, kind_of(KIND_EVENT)); /* whichever of an event's files is read */
 	if (run && !op->noted)
 		fetch_window(op, run, issue->parent);
 	/* the second body that is opened in a directory, or the first of a habit */

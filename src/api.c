@@ -331,6 +331,8 @@ static void finish(struct api_call *c, struct http_response *r)
 			    c->body ? c->body : "");
 	if (str_to_u64(http_header(r, "X-Hits"), &answer.hits))
 		answer.hits = UINT64_MAX;
+	if (str_to_u64(http_header(r, "X-Max-Hits"), &answer.hits_max))
+		answer.hits_max = UINT64_MAX;
 	if (!link_next(link, &answer.cursor))
 		answer.cursor = (struct str){NULL, 0};
 	c->done(c->arg, &answer);

@@ -15,6 +15,7 @@
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
+#include "sentryfs/window.h"
 
 static void resource_free(struct resource *r)
 {
@@ -373,6 +374,22 @@ int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *g
 	const struct resource *r = map_get(&c->resources, str_of(key));
 
 	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
+}
+
+struct resource *cache_holder(struct cache *c, const struct item *i)
+{
+	struct resource *part = NULL;
+
+	for (struct list *l = c->lru.prev; l != &c->lru; l = l->prev) {
+		struct resource *r = container_of(l, struct resource, lru);
+
+		if (r->class != i->class || !r->listing || map_get(&r->listing->by_name, str_of(i->name)) != i)
+			continue;
+		if (!window_is_part(r->key))
+			return r;
+		part = part ? part : r;
+	}
+	return part;
 }
 
 void cache_outdate(struct cache *c, const char *key)

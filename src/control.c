@@ -21,13 +21,14 @@
 
 /* ---- what is told ---- */
 
-/* Whose last-error tells of a write to `n`: the issue, or for a bulk file the project. */
+/* Whose last-error tells of a write to `n`: the issue, or for a bulk file the search or the
+ * project that it is of. */
 struct item *control_subject(const struct node *n)
 {
 	const struct node *owner = node_above(n, &item_issue);
 
 	if (!owner)
-		owner = node_above(n, &item_project);
+		owner = node_nearest(n);
 	return owner ? owner->item : NULL;
 }
 
@@ -227,6 +228,8 @@ const struct control control_status = {WISH_STATUS, false, command_field, wish_s
 		     control_comment_remove = {"the number of your own comment", false, command_comment_remove, NULL},
 		     control_merge = {"short ids of the same project", true, command_merge, NULL},
 		     control_bulk = {"lines SHORT-ID VALUE", true, command_bulk, NULL},
+		     control_bulk_all = {"a value, for every issue that the search lists", true, command_bulk_all,
+					 NULL},
 		     control_refresh = {"anything", false, command_refresh, NULL};
 
 /* Of a name that the server does not know, the members that are written nearly so. */

@@ -54,7 +54,8 @@ static const struct turn glitchtip_old_paths[] = {
 #define GLITCHTIP_LACKS                                                                                                \
 	(BIT(FEATURE_ACTIVITY) | BIT(FEATURE_PLATFORM) | BIT(FEATURE_SUBSTATUS) | BIT(FEATURE_CONDITIONS) |            \
 	 BIT(FEATURE_COMMITS) | BIT(FEATURE_PRIORITY) | BIT(FEATURE_FLAGS) | BIT(FEATURE_MERGE) | BIT(FEATURE_BULK) |  \
-	 BIT(FEATURE_OLDEST) | BIT(FEATURE_FULL_PAGES) | BIT(FEATURE_ATTACHMENTS) | BIT(FEATURE_SHORT_IDS))
+	 BIT(FEATURE_OLDEST) | BIT(FEATURE_FULL_PAGES) | BIT(FEATURE_ATTACHMENTS) | BIT(FEATURE_SHORT_IDS) |           \
+	 BIT(FEATURE_TERMS) | BIT(FEATURE_WINDOWS))
 
 static const struct server sentry = {
 	.name = "sentry", .lists = as_it_is, .paths = as_it_is, .regions = true, .next_release = true};
@@ -94,6 +95,8 @@ static const char *const lacks[FEATURES] = {
 	[FEATURE_ATTACHMENTS] = "this server has no attachments, or has them switched off",
 	[FEATURE_REPORTS] = "this server has no user reports",
 	[FEATURE_SHORT_IDS] = "this server does not look issues up by short id: use its number",
+	[FEATURE_TERMS] = "this server searches by is:, level:, has:, tags and words alone",
+	[FEATURE_WINDOWS] = "this server takes no statsPeriod, start, end or environment",
 };
 
 void dialect_init(struct dialect *d)

@@ -4,13 +4,16 @@
  *
  * What stands here is data: lookup, readdir, getattr, open and readlink each have
  * one body (verbs.c) that reads it. The functions that make a file's bytes are in
- * show.c. A dynamic row stands once for all children of its directory.
+ * show.c. A dynamic row stands once for all children of its directory; an item that
+ * has several files has a row for each suffix, one after another.
  */
 #include "sentryfs/kinds.h"
 
 #include "sentryfs/control.h"
 #include "sentryfs/name.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/show.h"
+#include "sentryfs/views.h"
 
 #define DIR_MODE (S_IFDIR | 0555)
 #define FILE_MODE (S_IFREG | 0444)
@@ -23,7 +26,7 @@
  * count, firstSeen and lastSeen (sentry-api, fact 10). */
 #define ISSUE_LIST                                                                                                     \
 	"organizations/{o}/issues/?project={P}&query={q}&limit={M}&groupStatsPeriod=&collapse=filtered"                \
-	"&collapse=unhandled"
+	"&collapse=unhandled{w}"
 #define ISSUE_URL "organizations/{o}/issues/{s}/"
 #define ISSUE_SUB "organizations/{o}/issues/{i}/"
 
@@ -59,11 +62,42 @@ static bool is_issue_name(struct str s)
 		KIND_FILE, KIND_ORG, file, .mode = FILE_MODE, .from = FROM_LISTING, .url = "organizations/{o}/" path,  \
 					   .class = &item_any, .fresh_s = 300, .show = shower                          \
 	}
-#define EVENT_LINK(file, which, what)                                                                                  \
+#define SEARCHED                                                                                                       \
+	.mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_LIST, .fresh_s = 30, .class = &item_issue,                \
+	.child = KIND_RESULT
+#define VIEW(dir, title, what, search)                                                                                 \
 	{                                                                                                              \
-		KIND_FILE, KIND_EVENTS, file, .mode = LINK_MODE, .feature = (what), .from = FROM_DOCUMENT,             \
-					      .url = ISSUE_SUB "events/" which "/", .fresh_s = 30,                     \
-					      .show = show_event_link                                                  \
+		KIND_VIEW, dir, title, SEARCHED, .feature = (what), .query = search                                    \
+	}
+/* What is in a directory that shows what a search found. */
+#define RESULTS(dir)                                                                                                   \
+	{KIND_RESULT, dir, .mode = LINK_MODE, .from = FROM_ITEM, .valid = name_is_short_id, .show = show_result_link}, \
+	{                                                                                                              \
+		KIND_BULK_ALL, dir, ".bulk", .mode = DIR_MODE, .hidden = true                                          \
+	}
+#define BULK(dir, ctl)                                                                                                 \
+	COMMAND(dir, "status", FEATURE_ANY, ctl), COMMAND(dir, "assignedTo", FEATURE_BULK, ctl),                       \
+		COMMAND(dir, "priority", FEATURE_PRIORITY, ctl), COMMAND(dir, "hasSeen", FEATURE_FLAGS, ctl),          \
+		COMMAND(dir, "isBookmarked", FEATURE_FLAGS, ctl), COMMAND(dir, "isSubscribed", FEATURE_FLAGS, ctl),    \
+	{                                                                                                              \
+		KIND_FILE, dir, "last-error", .mode = FILE_MODE, .show = show_last_error                               \
+	}
+#define INDEX(file, shower)                                                                                            \
+	{                                                                                                              \
+		KIND_FILE, KIND_PROJECT, file, .mode = FILE_MODE, .from = FROM_LISTING, .url = ISSUE_LIST,             \
+					       .class = &item_issue, .fresh_s = 30, .show = shower                     \
+	}
+#define EVENT(own, dir, ext, path, shower)                                                                             \
+	{                                                                                                              \
+		own, dir, .suffix = ext, .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = path "events/{n}/",          \
+			  .fresh_s = FRESH_FOREVER, .valid = name_is_event_id, .probe = path "events/{n}/",            \
+			  .show = shower                                                                               \
+	}
+#define EVENT_LINK(which, ext, what)                                                                                   \
+	{                                                                                                              \
+		KIND_FILE, KIND_EVENTS, which ext, .suffix = ext, .mode = LINK_MODE, .feature = (what),                \
+						   .from = FROM_DOCUMENT, .url = ISSUE_SUB "events/" which "/",        \
+						   .fresh_s = 30, .show = show_event_link                              \
 	}
 
 const struct kind kinds[] = {
@@ -87,9 +121,17 @@ const struct kind kinds[] = {
 	TSV("teams.tsv", "teams/?detailed=0&per_page=100", show_teams),
 	TSV("environments.tsv", "environments/", show_environments),
 	TSV("releases.tsv", "releases/?per_page=100", show_releases),
-	{KIND_ORG_ISSUES, KIND_ORG, "issues", .mode = DIR_MODE, .child = KIND_ORG_ISSUE},
+	{KIND_ORG_ISSUES, KIND_ORG, "issues", .mode = DIR_MODE, .list = views_issues, .child = KIND_ORG_ISSUE},
 	{KIND_ORG_ISSUE, KIND_ORG_ISSUES, .mode = LINK_MODE, .from = FROM_ITEM, .valid = is_issue_name,
-	 .probe = "organizations/{o}/issues/{n}/", .show = show_org_issue_link},
+	 .probe = "organizations/{o}/issues/{n}/", .show = show_result_link},
+
+	/* searches */
+	{KIND_SEARCHES, KIND_ORG, "search", .mode = OWN_DIR_MODE, .list = searches_list, .class = &item_search,
+	 .child = KIND_SEARCH},
+	{KIND_FILE, KIND_SEARCHES, "last-error", .mode = FILE_MODE, .show = show_search_error},
+	{KIND_SEARCH, KIND_SEARCHES, SEARCHED},
+	RESULTS(KIND_SEARCH),
+	BULK(KIND_BULK_ALL, control_bulk_all),
 
 	/* projects */
 	{KIND_PROJECTS, KIND_ORG, "projects", .mode = DIR_MODE, .from = FROM_LISTING,
@@ -98,24 +140,39 @@ const struct kind kinds[] = {
 	/* writable, or the kernel alone would refuse an rmdir of issues/, and the guard not hear of it */
 	{KIND_PROJECT, KIND_PROJECTS, .mode = OWN_DIR_MODE, .needs = NEED_DELETE, .valid = name_is_slug},
 	{KIND_FILE, KIND_PROJECT, "project.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
+	{KIND_SEARCHES, KIND_PROJECT, "search", .mode = OWN_DIR_MODE, .list = searches_list, .class = &item_search,
+	 .child = KIND_SEARCH},
+	INDEX("index.tsv", show_index_tsv),
+	INDEX("index.jsonl", show_index_jsonl),
+	VIEW(KIND_PROJECT, "recent", FEATURE_TERMS, "is:unresolved lastSeen:-24h"),
+	RESULTS(KIND_VIEW),
+	{KIND_BY_STATUS, KIND_PROJECT, "by-status", .mode = DIR_MODE},
+	VIEW(KIND_BY_STATUS, "unresolved", FEATURE_ANY, "is:unresolved"),
+	VIEW(KIND_BY_STATUS, "resolved", FEATURE_ANY, "is:resolved"),
+	VIEW(KIND_BY_STATUS, "ignored", FEATURE_ANY, "is:ignored"),
+	{KIND_BY_LEVEL, KIND_PROJECT, "by-level", .mode = DIR_MODE},
+	VIEW(KIND_BY_LEVEL, "fatal", FEATURE_ANY, "is:unresolved level:fatal"),
+	VIEW(KIND_BY_LEVEL, "error", FEATURE_ANY, "is:unresolved level:error"),
+	VIEW(KIND_BY_LEVEL, "warning", FEATURE_ANY, "is:unresolved level:warning"),
+	VIEW(KIND_BY_LEVEL, "info", FEATURE_ANY, "is:unresolved level:info"),
+	VIEW(KIND_BY_LEVEL, "debug", FEATURE_ANY, "is:unresolved level:debug"),
+	{KIND_BY_ASSIGNEE, KIND_PROJECT, "by-assignee", .mode = DIR_MODE, .feature = FEATURE_TERMS,
+	 .list = views_assignees, .class = &item_assignee, .child = KIND_ASSIGNED},
+	VIEW(KIND_BY_ASSIGNEE, "me", FEATURE_TERMS, "is:unresolved assigned:me"),
+	VIEW(KIND_BY_ASSIGNEE, "none", FEATURE_TERMS, "is:unresolved assigned:none"),
+	{KIND_ASSIGNED, KIND_BY_ASSIGNEE, SEARCHED},
+	RESULTS(KIND_ASSIGNED),
 	{KIND_PROJECT_EVENTS, KIND_PROJECT, "events", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = "projects/{o}/{p}/events/?per_page={E}", .fresh_s = 30, .class = &item_event,
 	 .child = KIND_PROJECT_EVENT},
-	{KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, .suffix = ".json", .mode = FILE_MODE, .from = FROM_DOCUMENT,
-	 .url = "projects/{o}/{p}/events/{n}/", .fresh_s = FRESH_FOREVER, .valid = name_is_event_id,
-	 .probe = "projects/{o}/{p}/events/{n}/", .show = show_json},
+	EVENT(KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, ".json", "projects/{o}/{p}/", show_json),
+	EVENT(KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, ".txt", "projects/{o}/{p}/", show_event),
 
 	/* issues */
 	{KIND_ISSUES, KIND_PROJECT, "issues", .mode = OWN_DIR_MODE, .needs = NEED_DELETE, .from = FROM_LISTING,
 	 .url = ISSUE_LIST, .fresh_s = 30, .class = &item_issue, .child = KIND_ISSUE},
 	{KIND_BULK, KIND_ISSUES, ".bulk", .mode = DIR_MODE, .hidden = true},
-	COMMAND(KIND_BULK, "status", FEATURE_ANY, control_bulk),
-	COMMAND(KIND_BULK, "assignedTo", FEATURE_BULK, control_bulk),
-	COMMAND(KIND_BULK, "priority", FEATURE_PRIORITY, control_bulk),
-	COMMAND(KIND_BULK, "hasSeen", FEATURE_FLAGS, control_bulk),
-	COMMAND(KIND_BULK, "isBookmarked", FEATURE_FLAGS, control_bulk),
-	COMMAND(KIND_BULK, "isSubscribed", FEATURE_FLAGS, control_bulk),
-	{KIND_FILE, KIND_BULK, "last-error", .mode = FILE_MODE, .show = show_last_error},
+	BULK(KIND_BULK, control_bulk),
 	{KIND_ISSUE, KIND_ISSUES, .mode = OWN_DIR_MODE, .needs = NEED_WRITE, .scratch = true, .valid = is_issue_name,
 	 .probe = "organizations/{o}/issues/{n}/"},
 	{KIND_ISSUE_ALIAS, KIND_ISSUE_ALIAS, .mode = LINK_MODE, .from = FROM_ITEM, .show = show_issue_link},
@@ -124,6 +181,9 @@ const struct kind kinds[] = {
 	 .fresh_s = 60, .show = show_json},
 	{KIND_FILE, KIND_ISSUE, "activity.jsonl", .mode = FILE_MODE, .feature = FEATURE_ACTIVITY, .from = FROM_DOCUMENT,
 	 .url = ISSUE_URL, .fresh_s = 60, .show = show_activity},
+	{KIND_FILE, KIND_ISSUE, "summary.txt", .mode = FILE_MODE, .from = FROM_PARTS, .show = show_summary},
+	{KIND_FILE, KIND_ISSUE, "frames.qf", .mode = FILE_MODE, .from = FROM_DOCUMENT,
+	 .url = ISSUE_SUB "events/latest/", .fresh_s = 30, .show = show_frames},
 	FIELD("title"),
 	FIELD("culprit"),
 	FIELD("level"),
@@ -164,12 +224,14 @@ const struct kind kinds[] = {
 	{KIND_TAG, KIND_TAGS, .mode = FILE_MODE, .from = FROM_ITEM, .show = show_tag},
 	{KIND_EVENTS, KIND_ISSUE, "events", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = ISSUE_SUB "events/?per_page={E}", .fresh_s = 30, .class = &item_event, .child = KIND_EVENT},
-	{KIND_EVENT, KIND_EVENTS, .suffix = ".json", .mode = FILE_MODE, .from = FROM_DOCUMENT,
-	 .url = ISSUE_SUB "events/{n}/", .fresh_s = FRESH_FOREVER, .valid = name_is_event_id,
-	 .probe = ISSUE_SUB "events/{n}/", .show = show_json},
-	EVENT_LINK("latest.json", "latest", FEATURE_ANY),
-	EVENT_LINK("oldest.json", "oldest", FEATURE_OLDEST),
-	EVENT_LINK("recommended.json", "recommended", FEATURE_OLDEST),
+	EVENT(KIND_EVENT, KIND_EVENTS, ".json", ISSUE_SUB, show_json),
+	EVENT(KIND_EVENT, KIND_EVENTS, ".txt", ISSUE_SUB, show_event),
+	EVENT_LINK("latest", ".json", FEATURE_ANY),
+	EVENT_LINK("latest", ".txt", FEATURE_ANY),
+	EVENT_LINK("oldest", ".json", FEATURE_OLDEST),
+	EVENT_LINK("oldest", ".txt", FEATURE_OLDEST),
+	EVENT_LINK("recommended", ".json", FEATURE_OLDEST),
+	EVENT_LINK("recommended", ".txt", FEATURE_OLDEST),
 	{KIND_HASHES, KIND_ISSUE, "hashes", .mode = DIR_MODE, .feature = FEATURE_HASHES, .from = FROM_LISTING,
 	 .url = ISSUE_SUB "hashes/?per_page=100", .fresh_s = 60, .class = &item_hash, .child = KIND_HASH},
 	{KIND_HASH, KIND_HASHES, .suffix = ".json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
@@ -193,6 +255,14 @@ const struct kind *kind_of(enum kind_id id)
 		if (kinds[i].id == id)
 			return &kinds[i];
 	return NULL;
+}
+
+const struct kind *kind_child(const struct kind *dir, size_t i)
+{
+	const struct kind *k = dir->child ? kind_of(dir->child) : NULL;
+
+	/* rows of one item stand together */
+	return k && k + i < kinds + kinds_count && k[i].id == dir->child ? &k[i] : NULL;
 }
 
 const struct kind *kind_named(enum kind_id parent, const char *name)

@@ -16,7 +16,9 @@
 #include "sentryfs/json.h"
 #include "sentryfs/mount.h"
 #include "sentryfs/name.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/source.h"
+#include "sentryfs/views.h"
 
 int verb_getattr(struct op *op)
 {
@@ -111,6 +113,30 @@ static int lookup_issue(struct op *op, const struct kind *k, struct str own)
 	return r;
 }
 
+/* The row of which this may be a name. */
+static const struct kind *child_named(const struct kind *dir, const char *name)
+{
+	const struct kind *k;
+
+	for (size_t i = 0; (k = kind_child(dir, i)); i++)
+		if (own_name(k, name).s)
+			return k;
+	return NULL;
+}
+
+static int lookup_search(struct op *op, const struct kind *k)
+{
+	bool assignee = op->node->kind->class == &item_assignee;
+	struct item *item = NULL;
+	int r = assignee ? views_assignee(op, str_of(op->name), &item) : searches_find(op, str_of(op->name), &item);
+
+	if (r)
+		return r;
+	r = reply_item(op, k, item);
+	item_unref(item);
+	return r;
+}
+
 static int lookup_dynamic(struct op *op, const struct kind *k)
 {
 	const struct node *dir = op->node;
@@ -120,9 +146,11 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 	struct item *item;
 	int r;
 
-	if (!own.s || own.n > NAME_BYTES_MAX || *own.s == '.')
+	if (dir->kind->class && dir->kind->class->local)
+		return lookup_search(op, k);
+	if (own.n > NAME_BYTES_MAX || *own.s == '.')
 		return -ENOENT;
-	if (!dir->kind->class || dir->kind->class == &item_issue)
+	if (k->probe && (!dir->kind->class || dir->kind->class == &item_issue))
 		return lookup_issue(op, k, own);
 	if (dir->kind->none && dir->kind->none(node_nearest(dir)->item))
 		return -ENOENT;
@@ -168,7 +196,8 @@ int verb_lookup(struct op *op)
 		return reply_node(op, node_get(&m->tree, op->node, k, op->name, NULL));
 	if (op->node->kind->scratch && (s = scratch_find(&m->scratches, op->node, op->name)))
 		return reply_node(op, scratch_node(&m->tree, s));
-	return op->node->kind->child ? lookup_dynamic(op, kind_of(op->node->kind->child)) : -ENOENT;
+	k = child_named(op->node->kind, op->name);
+	return k ? lookup_dynamic(op, k) : -ENOENT;
 }
 
 /* ---- files ---- */
@@ -231,28 +260,27 @@ static int link_in_memory(struct op *op, struct buf *b)
 	a.want.peek = true;
 	if (op_need(op, &a.want, &res) || !dir_link(res->listing, op->node->name, &i))
 		return -ENOENT;
-	buf_printf(b, "%s.json", res->listing->items[i]->name);
+	buf_printf(b, "%s%s", res->listing->items[i]->name, op->node->kind->suffix);
 	return b->error;
 }
 
 /* The event that was fetched to learn its id is its file's content as well. */
-static void adopt_event(struct op *op, struct str id)
+static void adopt_event(struct op *op)
 {
-	cleanup_ask struct ask from = {0}, to = {0};
+	cleanup_ask struct ask from = {0};
 	struct resource *res;
 
-	if (ask_document(op->mount, op->node, op->node->kind->url, STR(""), 0, &from) ||
-	    ask_document(op->mount, op->node, kind_of(KIND_EVENT)->url, id, 0, &to))
+	if (ask_document(op->mount, op->node, op->node->kind->url, STR(""), 0, &from))
 		return;
 	from.want.peek = from.want.stale_ok = true;
 	if (!op_need(op, &from.want, &res))
-		cache_adopt(&op->mount->cache, to.key.data, res->document, res->fetched);
+		source_adopt_event(op, op->node, res);
 }
 
 int verb_readlink(struct op *op)
 {
 	cleanup_buf struct buf b = {0};
-	struct source s;
+	cleanup_source struct source s = {0};
 	uint64_t stamp;
 	int r;
 
@@ -270,7 +298,7 @@ int verb_readlink(struct op *op)
 			return r;
 		}
 		if (op->node->kind->from == FROM_DOCUMENT)
-			adopt_event(op, (struct str){b.data, b.len - strlen(".json")});
+			adopt_event(op);
 	}
 	buf_addc(&b, '\0');
 	if (b.error)

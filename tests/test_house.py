@@ -12,8 +12,8 @@ FLOORS = {
     0: "buf str name json map list log clock journal process cachedir options rc token target origin",
     1: "http",
     2: "api link governor reach dialect",
-    3: "item listing part lister store keep cache change report query",
-    4: "tree kinds access guard scratch mount op source ahead attr show about verbs dir wish details assignee control comment bulk write root",
+    3: "item listing part lister store keep cache change report query search window secret render frame form trace",
+    4: "tree kinds access guard scratch mount op source searches views index ahead attr show event summary about verbs dir wish details assignee control comment bulk write root",
     5: "fs loop",
     6: "main",
 }

@@ -15,6 +15,8 @@ BAD = {
     "url": ("ftp://sentry.example", "https://HOST[:PORT] (or http://)"),
     "token-file": ("", "1 to 4095 bytes"),
     "query": ("a\tb", "0 to 1000 bytes without control characters"),
+    "environment": ("a\tb", "1 to 1000 bytes without control characters"),
+    "stats-period": ("1y", "a number and s, m, h, d or w, as in 24h or 14d"),
     "max-issues": ("0", "a number from 1 to 100000"),
     "max-events": ("many", "a number from 1 to 1000"),
     "timeout": ("3601", "a number from 1 to 3600"),

@@ -24,13 +24,13 @@ def literals(text):
 def test_the_root(mounted):
     assert sorted(os.listdir(mounted.where)) == [".ignore", ".sentryfs", "AGENTS.md", "README.md", "acme"]
     assert sorted(os.listdir(mounted.where / "acme")) == [
-        "environments.tsv", "issues", "members.tsv", "organization.json", "projects", "releases.tsv", "teams.tsv"]
+        "environments.tsv", "issues", "members.tsv", "organization.json", "projects", "releases.tsv", "search", "teams.tsv"]
     assert sorted(os.listdir(mounted.where / "acme/projects")) == ["api", "desktop", "web"]
 
 
 def test_an_issue_has_every_file_of_the_table(mounted):
     names = sorted(os.listdir(mounted.where / ISSUES / "WEB-1"))
-    assert names == sorted(FIELDS + ["issue.json", "details.json", "activity.jsonl", "comments", "events", "hashes",
+    assert names == sorted(FIELDS + ["summary.txt", "frames.qf", "issue.json", "details.json", "activity.jsonl", "comments", "events", "hashes",
                                      "tags", "merge", "last-error"])
 
 
@@ -123,10 +123,11 @@ def test_events(mounted):
 
 
 # WEB-1 has more events than are listed, WEB-7 not
-@pytest.mark.parametrize("issue,shown", [("WEB-1", {"latest.json"}), ("WEB-7", {"latest.json", "oldest.json"})])
+@pytest.mark.parametrize("issue,shown", [("WEB-1", {"latest"}), ("WEB-7", {"latest", "oldest"})])
 def test_a_link_is_listed_where_the_listing_tells_where_it_leads(mounted, sandbox, issue, shown):
     where = mounted.where / ISSUES / issue / "events"
-    assert {n for n in os.listdir(where) if not re.fullmatch("[0-9a-f]{32}.json", n)} == shown
+    shown = {f"{name}.{ext}" for name in shown for ext in ("json", "txt")}
+    assert {n for n in os.listdir(where) if not re.fullmatch("[0-9a-f]{32}.(json|txt)", n)} == shown
     assert len(os.listdir(where)) > len(shown) + 1
     sandbox.forget()
     assert all(os.readlink(where / n) in os.listdir(where) for n in shown)

@@ -97,6 +97,10 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
  * it is not, or is of those that are given whole. */
 int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given);
 
+/* The listing that holds the item, the last used one of several, and one that tells what its
+ * rows are before one that does not (window.h); borrowed, NULL: none. */
+struct resource *cache_holder(struct cache *c, const struct item *i);
+
 /* A change of ours made the answer to `key` untrue: it is not given out again, and one
  * that is under way is asked for anew when it comes. */
 void cache_outdate(struct cache *c, const char *key);

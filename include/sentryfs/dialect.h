@@ -30,6 +30,8 @@ enum feature {
 	FEATURE_ATTACHMENTS,
 	FEATURE_REPORTS,
 	FEATURE_SHORT_IDS, /* an issue by its short id */
+	FEATURE_TERMS,	   /* searching by who has it and when it was seen */
+	FEATURE_WINDOWS,   /* statsPeriod, start, end, environment */
 	FEATURES
 };
 

@@ -6,8 +6,16 @@
 #include "sentryfs/listing.h"
 
 /*
- * Fetches a listing: page after page by the cursors that the server gives, and two
- * ways round that for the issue stream, whose cursor is a time (sentry-api 2):
+ * Fetches a listing: page after page by the cursors that the server gives, and ways
+ * round that (sentry-api 2):
+ *
+ * - A list by rows (events, hashes), whose cursors can be foretold: pages side by side, one,
+ *   two, then four, so that at most three are asked for behind the end. Each begins with
+ *   the last row of the one before it. Where two share no row, an answer's own cursor is
+ *   another than was foretold, or a page begins as the first one does, the pages are
+ *   fetched in order.
+ *
+ * And for the issue stream, whose cursor is a time:
  *
  * - A long one is cut by time into parts that are fetched side by side, as many as the
  *   server's limits allow. A part that is late gives half of what is left to another.

@@ -13,6 +13,7 @@
 #include "sentryfs/list.h"
 #include "sentryfs/options.h"
 #include "sentryfs/scratch.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/store.h"
 #include "sentryfs/tree.h"
 
@@ -31,6 +32,7 @@ struct mount {
 	struct dialect dialect;
 	struct guard guard;
 	struct scratches scratches;
+	struct searches searches;
 	struct ahead ahead;
 	struct node *root;  /* what inode 1 is */
 	struct list parked; /* operations that wait */

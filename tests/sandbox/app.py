@@ -10,7 +10,8 @@ import signal
 import sys
 import time
 
-from . import control, dialects, faults, reference, routes_issue, routes_issues, routes_org, routes_project, routing, wire
+from . import (control, dialects, faults, gallery, reference, routes_issue, routes_issues, routes_org, routes_project,
+               routing, wire)
 from .events import Events
 from .wire import Response
 from .world import World
@@ -39,6 +40,7 @@ def options(argv):
                    "about so many bytes")
     p.add_argument("--region-url", metavar="URL", help="where the organization says that it lives")
     p.add_argument("--events-from", metavar="DIR", help="adds the project `reference`, made from event files")
+    p.add_argument("--gallery", action="store_true", help="adds the project `gallery`, an issue of each platform")
     p.add_argument("--scopes", help="scopes of the printed token, separated by commas (default: all)")
     p.add_argument("--write-lag-ms", type=number, default=0, help="reads show a PUT only after so long")
     p.add_argument("--delete-lag-ms", type=number, default=0, help="a deleted issue is still there for so long")
@@ -68,6 +70,8 @@ class App:
         self.dialect = dialects.make(self)
         self.without = [w for w in args.without.split(",") if w]
         self.log = []
+        if args.gallery:
+            gallery.load(self.world)
         if args.events_from:
             reference.load(self.world, args.events_from)
 
