@@ -111,7 +111,8 @@ static int learn_server(struct start *s, int refused, struct buf *why)
 
 	if (m->api.limited || (refused && refused != -EACCES))
 		return refused;
-	r = fetch(s, &want, &res);
+	/* offline, what an earlier mount was told has to do */
+	r = m->api.offline ? cache_need(&m->cache, &want, NULL, &res) : fetch(s, &want, &res);
 	mount_learn(m, r ? STR("") : blob_str(res->document));
 	if (refused && r == -EACCES) {
 		why->len = 0;

@@ -90,6 +90,25 @@ def test_a_bad_token_is_said_at_the_start(mount, servers, kind, words):
     assert m.start.returncode == 1 and words in m.start.stderr, m.start.stderr
 
 
+@pytest.mark.parametrize("seen", [True, False], ids=["with what was seen", "with nothing"])
+def test_offline_it_is_the_same_server(mount, server, tmp_path, seen):
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "kept")}
+    if seen:
+        m = mount(server=server, source="acme/web", env=cache)
+        before = sorted(os.listdir(m.where / "issues/WEB-3"))
+        os.listdir(m.where / "issues")
+        m.unmount()
+    server.forget()
+    m = mount("--offline", server=server, source="acme/web", env=cache)
+    assert asked(server) == []
+    if seen:
+        # what an older Sentry lacks its issues tell, which come from the store
+        assert os.listdir(m.where / "issues") and sorted(os.listdir(m.where / "issues/WEB-3")) == before
+        assert m.status()["dialect"] == ("self-hosted" if server.kind == "sentry" else server.kind)
+    else:
+        assert m.start.returncode == 1 and "offline" in m.start.stderr, m.start.stderr
+
+
 # ---- listings ----
 
 def test_the_list_of_issues_is_asked_for(mount, server):
