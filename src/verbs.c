@@ -148,7 +148,7 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 
 	if (dir->kind->class && dir->kind->class->local)
 		return lookup_search(op, k);
-	if (own.n > NAME_BYTES_MAX || *own.s == '.')
+	if (!own.s || own.n > NAME_BYTES_MAX || *own.s == '.')
 		return -ENOENT;
 	if (k->probe && (!dir->kind->class || dir->kind->class == &item_issue))
 		return lookup_issue(op, k, own);
