@@ -171,7 +171,7 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 		if (!k->probe) {
 			/* the listing is the oracle: a miss is believed for as long as any "no such thing" */
 			a.want.fresh_ms = CACHE_ABSENT_MS;
-			r = op_need(op, &a.want, &res);
+			r = source_need(op, dir, &a, &res);
 			if (r)
 				return r;
 			item = map_get(&res->listing->by_name, str_of(name));
@@ -190,6 +190,8 @@ int verb_lookup(struct op *op)
 	op_lock(op);
 	if (!kind_is_dir(op->node->kind))
 		return -ENOTDIR;
+	if (k && !dialect_has(&m->dialect, k->feature))
+		return source_lacks(op, op->node, op->name, k->feature);
 	if (k)
 		return reply_node(op, node_get(&m->tree, op->node, k, op->name, NULL));
 	if (op->node->kind->scratch && (s = scratch_find(&m->scratches, op->node, op->name)))
