@@ -29,10 +29,8 @@ struct server {
 
 static const struct turn as_it_is[] = {{NULL, NULL}};
 
-/* its list has every project where it is given none, and finds nothing with -1 */
 static const struct turn glitchtip_lists[] = {
 	{"&groupStatsPeriod=&collapse=filtered&collapse=unhandled", "&sort=-last_seen"},
-	{"project=-1&", ""},
 	{"per_page={E}", "limit={E}"},
 	{NULL, NULL},
 };
@@ -55,7 +53,7 @@ static const struct turn glitchtip_old_paths[] = {
 	(BIT(FEATURE_ACTIVITY) | BIT(FEATURE_PLATFORM) | BIT(FEATURE_SUBSTATUS) | BIT(FEATURE_CONDITIONS) |            \
 	 BIT(FEATURE_COMMITS) | BIT(FEATURE_PRIORITY) | BIT(FEATURE_FLAGS) | BIT(FEATURE_MERGE) | BIT(FEATURE_BULK) |  \
 	 BIT(FEATURE_OLDEST) | BIT(FEATURE_FULL_PAGES) | BIT(FEATURE_ATTACHMENTS) | BIT(FEATURE_SHORT_IDS) |           \
-	 BIT(FEATURE_TERMS) | BIT(FEATURE_WINDOWS))
+	 BIT(FEATURE_TERMS) | BIT(FEATURE_MINUS_ONE) | BIT(FEATURE_WINDOWS))
 
 static const struct server sentry = {
 	.name = "sentry", .lists = as_it_is, .paths = as_it_is, .regions = true, .next_release = true};
@@ -96,6 +94,7 @@ static const char *const lacks[FEATURES] = {
 	[FEATURE_REPORTS] = "this server has no user reports",
 	[FEATURE_SHORT_IDS] = "this server does not look issues up by short id: use its number",
 	[FEATURE_TERMS] = "this server searches by is:, level:, has:, tags and words alone",
+	[FEATURE_MINUS_ONE] = "this server asks for every project by naming none",
 	[FEATURE_WINDOWS] = "this server takes no statsPeriod, start, end or environment",
 };
 

@@ -229,6 +229,15 @@ static int expand(const struct mount *m, const struct node *n, char key, struct 
 	return 0;
 }
 
+#define PROJECT "project={P}&"
+
+/* Does it stand for every project with a server that is not told so? */
+static bool is_every_project(const struct mount *m, const struct node *n, const char *template)
+{
+	return str_starts(str_of(template), PROJECT) && !node_above(n, &item_project) &&
+	       !dialect_has(&m->dialect, FEATURE_MINUS_ONE);
+}
+
 /* `turn`: the server's own way of writing it, where it has one. */
 static int expand_all(const struct mount *m, const struct node *n, const char *template, struct str own, bool turn,
 		      struct buf *b)
@@ -239,7 +248,9 @@ static int expand_all(const struct mount *m, const struct node *n, const char *t
 		const char *turned = turn ? dialect_turn(&m->dialect, p, &skip) : NULL;
 		int r = 0;
 
-		if (turned) {
+		if (is_every_project(m, n, p)) {
+			p += strlen(PROJECT);
+		} else if (turned) {
 			r = expand_all(m, n, turned, own, false, b);
 			p += skip;
 		} else if (*p == '{') {

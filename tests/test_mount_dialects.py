@@ -168,6 +168,31 @@ def test_a_whole_tree_is_read_without_an_error(tree, server):
     assert tree.sh(f"grep -r no-such-words {ISSUES}/WEB-3").returncode == 1
 
 
+def test_searches(tree, server):
+    stream = "&sort=-last_seen" if glitchtip(server.kind) else "&groupStatsPeriod=&collapse=filtered&collapse=unhandled"
+    found = os.listdir(tree.where / "acme/projects/web/search/is:unresolved level:fatal")
+    assert ("GET", f"organizations/acme/issues/?project=4500&query=is%3Aunresolved%20level%3Afatal&limit=100{stream}") in (
+        asked(server))
+    assert found == os.listdir(tree.where / "acme/projects/web/by-level/fatal")
+    assert found and all((tree.issues / n / "level").read_text() == "fatal\n" for n in found)
+    server.forget()
+    every = os.listdir(tree.where / "acme/search/is:unresolved level:fatal")
+    # GlitchTip finds nothing with project=-1
+    own = "" if glitchtip(server.kind) else "project=-1&"
+    assert asked(server)[-1] == (
+        "GET", f"organizations/acme/issues/?{own}query=is%3Aunresolved%20level%3Afatal&limit=100{stream}")
+    assert set(found) < set(every)
+    window = tree.where / "acme/projects/web/search/is:unresolved&statsPeriod=24h"
+    if glitchtip(server.kind):
+        server.forget()
+        assert {"by-assignee", "recent"}.isdisjoint(os.listdir(tree.issues.parent))
+        assert error_of(os.listdir, window) == error_of(os.listdir, tree.issues.parent / "recent") == "ENOTSUP"
+        assert "takes no statsPeriod" in (tree.issues.parent / "search/last-error").read_text()
+        assert asked(server) == []
+    else:
+        assert os.listdir(window) and os.listdir(tree.issues.parent / "recent")
+
+
 # ---- one issue: where it is asked for ----
 
 def test_paths_of_an_issue(tree, server):

@@ -31,6 +31,7 @@ enum feature {
 	FEATURE_REPORTS,
 	FEATURE_SHORT_IDS, /* an issue by its short id */
 	FEATURE_TERMS,	   /* searching by who has it and when it was seen */
+	FEATURE_MINUS_ONE, /* project=-1 is every project; without it none is named */
 	FEATURE_WINDOWS,   /* statsPeriod, start, end, environment */
 	FEATURES
 };

@@ -89,9 +89,6 @@ static void test_paths(void **state)
 	turns(&old, events, "issues/{i}/events/?limit={E}");
 	turns(&new, "organizations/{o}/issues/{s}/", "organizations/{o}/issues/{i}/");
 	turns(&old, "organizations/{o}/issues/{s}/", "issues/{i}/");
-	turns(&new, "organizations/{o}/issues/?project=-1&query={q}", "organizations/{o}/issues/?query={q}");
-	turns(&sentry, "organizations/{o}/issues/?project=-1&query={q}",
-	      "organizations/{o}/issues/?project=-1&query={q}");
 	turns(&old, "organizations/{o}/issues/{n}/", "issues/{n}/");
 	turns(&old, "organizations/{o}/issues/{i}/hashes/", "organizations/{o}/issues/{i}/hashes/");
 	turns(&old, "organizations/{o}/issues/{C}/", "organizations/{o}/issues/{C}/");
