@@ -70,7 +70,7 @@ bool api_set_token(struct api *a, const char *token)
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
 {
-	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
+	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1, .online_since = -1};
 	list_init(&a->waiting);
 	list_init(&a->running);
 	a->origin = strdup(origin);
@@ -147,6 +147,23 @@ static enum api_class classify(const char *method, const char *path)
 	if (!strncmp(sub, "/events/", strlen("/events/")) && sub[8] && sub[8] != '?')
 		return API_EVENT;
 	return API_GET;
+}
+
+const char *api_class_name(enum api_class class)
+{
+	static const char *const names[API_CLASSES] = {
+		[API_ISSUE_LIST] = "issue_list",
+		[API_ISSUE] = "issue",
+		[API_EVENT] = "event",
+		[API_TAGS] = "tags",
+		[API_PROJECT_EVENTS] = "project_events",
+		[API_GET] = "get",
+		[API_PUT] = "put",
+		[API_POST] = "post",
+		[API_DELETE] = "delete",
+	};
+
+	return names[class];
 }
 
 /* ---- what an error body says ---- */
@@ -338,6 +355,8 @@ static void on_response(void *arg, struct http_response *r)
 	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
 		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
 	if (!r->error) {
+		if (a->offline_since >= 0 || a->online_since < 0)
+			a->online_since = now;
 		a->offline_since = -1;
 		reach_found(&a->reach);
 	} else if (a->offline_since < 0) {

@@ -49,6 +49,7 @@ struct api {
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
+	int64_t online_since;  /* ms, -1 until it has answered once */
 	struct reach reach;
 	struct api_call *probe; /* while it looks whether the server is back */
 };
@@ -58,6 +59,8 @@ void api_done(struct api *a);
 /* Another token from now on; what is under way ends with its own. False when it is the same,
  * or without memory. */
 bool api_set_token(struct api *a, const char *token);
+/* What a bucket is called for a person. */
+const char *api_class_name(enum api_class class);
 
 struct api_answer {
 	int error; /* 0 or -errno, by the table */
