@@ -6,8 +6,8 @@
 
 /*
  * Which process has the server asked for how much. Who asks for much (grep -r; the children
- * of one xargs together) gives way to who asks for little (a person's cat); who asks for more than anybody reads (updatedb,
- * an indexer) is slowed.
+ * of one xargs together) gives way to who asks for little (a person's cat); who asks for more than anybody reads
+ * (updatedb, an indexer) is slowed.
  */
 #define CROWD_MAX 64	    /* processes that are remembered, those that asked last */
 #define CROWD_FEW 8	    /* requests at once, and one more each second, make no crowd */
