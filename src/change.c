@@ -250,6 +250,7 @@ static int take(struct change *c, struct change_step *step, struct str body)
 {
 	cleanup_json cJSON *tree = NULL;
 	bool needs_body = step->expect || step->effect == EFFECT_ROW || step->effect == EFFECT_MERGED;
+	struct str id;
 	bool shown;
 	int r = needs_body ? json_parse(body, &tree) : 0;
 
@@ -257,7 +258,9 @@ static int take(struct change *c, struct change_step *step, struct str body)
 		return r;
 	if (needs_body && cJSON_IsArray(tree) && json_each(body, first_only, &body) != 1)
 		return -EOPNOTSUPP;
-	/* that a comment was made is enough: the server may trim it */
+	/* that a comment was made is enough: the server may trim it; but it must be one */
+	if (step->effect == EFFECT_COMMENT && step->expect && json_member(body, "id", &id))
+		return -EBADMSG;
 	shown = !step->expect || (step->effect == EFFECT_COMMENT && !c->checking) || covers(step, body);
 	if (shown || step->effect == EFFECT_ROW)
 		r = apply(c, step, body);
