@@ -12,6 +12,7 @@
 #include "sentryfs/attr.h"
 #include "sentryfs/mount.h"
 #include "sentryfs/query.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/source.h"
 #include "sentryfs/verbs.h"
 
@@ -39,7 +40,7 @@ static int learn_access(struct op *op, bool wait)
 	}
 	r = op_need(op, &want, &res);
 	if (!r)
-		access_learn(access, blob_str(res->document));
+		mount_learn(op->mount, blob_str(res->document));
 	return r == -EINPROGRESS ? r : 0;
 }
 
@@ -51,7 +52,7 @@ static bool has_access(struct op *op)
 	int r = op->mount->access.known ? -EALREADY : op_need(op, &want, &res);
 
 	if (!r)
-		access_learn(&op->mount->access, blob_str(res->document));
+		mount_learn(op->mount, blob_str(res->document));
 	return r != -EINPROGRESS;
 }
 
@@ -72,11 +73,15 @@ static int open_coming(struct op *op, const char *key, struct handle **ret)
 	size_t given = 0;
 	int r = l ? cache_coming(&op->mount->cache, key, l, &given) : -ENOMEM;
 
-	if (!r && l->n > HELD_BACK)
+	if (r == -ENOENT || (!r && l->n <= HELD_BACK))
+		r = -EINPROGRESS;
+	if (!r) {
 		*ret = handle_new(op->node);
-	if (r || l->n <= HELD_BACK || !*ret) {
+		r = *ret ? 0 : -ENOMEM;
+	}
+	if (r) {
 		listing_unref(l);
-		return r && r != -ENOENT ? r : !l || l->n <= HELD_BACK ? -EINPROGRESS : -ENOMEM;
+		return r;
 	}
 	(*ret)->listing = l;
 	(*ret)->coming = true;
@@ -134,27 +139,39 @@ int verb_readdir(struct op *op)
 
 /* ---- opening ---- */
 
+static bool is_search(const struct kind *k)
+{
+	return k->class == &item_issue && k->id != KIND_ISSUES;
+}
+
 int verb_opendir(struct op *op)
 {
 	const struct kind *k = op->node->kind;
+	cleanup_listing struct listing *l = NULL;
 	cleanup_ask struct ask a = {0};
-	struct resource *res = NULL;
+	struct resource *res;
 	struct handle *h = NULL;
 	int r;
 
+	if (k->list && (r = k->list(op, &l)))
+		return r;
 	if (k->url && !(k->none && k->none(node_nearest(op->node)->item))) {
 		if (k->id == KIND_ISSUES)
 			learn_access(op, false);
 		ahead_sibling(op);
 		r = ask_listing(op->mount, op->node, &a);
 		if (!r)
-			r = op_need(op, &a.want, &res);
+			r = source_need(op, op->node, &a, &res);
+		if (!r)
+			l = listing_ref(res->listing); /* the next call into the cache may drop it */
 		if (!r && k->id == KIND_ISSUES)
 			r = learn_access(op, true);
 		/* nobody waits over a second for the end of a long listing */
 		op->each_page = op->stale_ok;
-		if (r == -EINPROGRESS && op->stale_ok && !res && has_access(op))
+		if (r == -EINPROGRESS && op->stale_ok && !l && (k->id != KIND_ISSUES || has_access(op)))
 			r = open_coming(op, a.want.key, &h);
+		if (r != -EINPROGRESS && is_search(k))
+			searches_report(op, a.key.data, r);
 		if (r)
 			return r;
 	}
@@ -162,8 +179,10 @@ int verb_opendir(struct op *op)
 		h = handle_new(op->node);
 		if (!h)
 			return -ENOMEM;
-		h->listing = res ? listing_ref(res->listing) : NULL;
+		h->listing = steal(&l);
 	}
+	if (k->class == &item_issue && h->listing && h->listing->n)
+		dialect_learn_issue(&op->mount->dialect, blob_str(h->listing->items[0]->json));
 	op->reply->opened(op, h, false, false);
 	return 0;
 }
@@ -178,11 +197,14 @@ bool dir_link(const struct listing *l, const char *name, size_t *at)
 	return true;
 }
 
-/* Has a change of ours taken it out of a listing that was asked for too early to know? */
-static bool has_left(const struct mount *m, const struct listing *l, const struct item *i)
+bool verb_has_left(const struct mount *m, const struct node *dir, const struct listing *l, const struct item *i)
 {
-	return i->gone || (i->class == &item_issue && i->written >= 0 && l->asked < i->written + ITEM_HOLD_MS &&
-			   query_excludes(str_of(m->options->query), blob_str(i->json)));
+	cleanup_search struct search s = {0};
+
+	if (i->gone || i->class != &item_issue || i->written < 0 || l->asked >= i->written + ITEM_HOLD_MS)
+		return i->gone;
+	return dir->kind->url && !searches_of(m, dir, &s) &&
+	       query_excludes(buf_str(&s.query), blob_str(i->json), m->access.user_id);
 }
 
 static bool set_entry(struct dir_entry *e, const char *name, const char *suffix, uint64_t ino, mode_t mode)
@@ -206,7 +228,7 @@ bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, s
 		++*at;
 		return set_entry(e, i ? ".." : ".", NULL, i ? up->ino : dir->ino, S_IFDIR);
 	}
-	for (i -= ROWS_AT; (k = kind_static(dir, dir == m->root, &i));) {
+	for (i -= ROWS_AT; (k = kind_static(&m->dialect, dir, dir == m->root, &i));) {
 		if (S_ISLNK(k->mode) && h->listing && !dir_link(h->listing, k->name, &event))
 			continue;
 		*at = i + ROWS_AT;
@@ -223,7 +245,7 @@ bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, s
 	for (i = (*at)++ - ITEMS_AT; i < listed; i++, (*at)++) {
 		struct item *item = h->listing->items[i / files];
 
-		if (has_left(m, h->listing, item))
+		if (verb_has_left(m, dir, h->listing, item))
 			continue;
 		k = kind_child(dir->kind, i % files);
 		set_entry(e, item->name, k->suffix, 0, k->mode);

@@ -24,7 +24,7 @@ def literals(text):
 def test_the_root(mounted):
     assert sorted(os.listdir(mounted.where)) == [".ignore", ".sentryfs", "AGENTS.md", "README.md", "acme"]
     assert sorted(os.listdir(mounted.where / "acme")) == [
-        "environments.tsv", "issues", "members.tsv", "organization.json", "projects", "releases.tsv", "teams.tsv"]
+        "environments.tsv", "issues", "members.tsv", "organization.json", "projects", "releases.tsv", "search", "teams.tsv"]
     assert sorted(os.listdir(mounted.where / "acme/projects")) == ["api", "desktop", "web"]
 
 

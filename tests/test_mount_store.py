@@ -317,7 +317,7 @@ def test_a_store_that_cannot_be_is_left_out(kept, server, cache, tmp_path, how):
         db = sqlite3.connect(path)
         db.execute("BEGIN IMMEDIATE")
     else:
-        env = {"XDG_CACHE_HOME": "relative", "HOME": ""}
+        env = {"XDG_CACHE_HOME": "relative", "HOME": "relative"}
     m = kept(env=env)
     assert m.status()["store"].startswith("memory only: ")
     assert "nothing is kept on disk: " in m.start.stderr

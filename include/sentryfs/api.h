@@ -45,10 +45,15 @@ struct api {
 	struct list waiting; /* calls that have a time to wait for */
 	struct list running; /* and those that were sent */
 	struct journal requests, errors, changes;
+	/* Where requests of an organization go: an origin that the caller owns, NULL: `origin`. */
+	char *(*region)(void *arg, struct str organization);
+	void *region_arg;
+	bool limited;  /* the server tells its rate limits */
 	bool answered; /* since the last tick: there may be room for who waits */
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
+	int64_t online_since;  /* ms, -1 until it has answered once */
 	struct reach reach;
 	struct api_call *probe; /* while it looks whether the server is back */
 };
@@ -58,6 +63,8 @@ void api_done(struct api *a);
 /* Another token from now on; what is under way ends with its own. False when it is the same,
  * or without memory. */
 bool api_set_token(struct api *a, const char *token);
+/* What a bucket is called for a person. */
+const char *api_class_name(enum api_class class);
 
 struct api_answer {
 	int error; /* 0 or -errno, by the table */
@@ -65,7 +72,9 @@ struct api_answer {
 	struct buf *body;  /* bytes may be taken with buf_to_blob */
 	struct str cursor; /* of the next page, s == NULL at the end */
 	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
+	uint64_t hits_max; /* what the server stops counting at; UINT64_MAX: not told */
 	const char *words; /* one sentence for a person when error is set */
+	bool unrouted;	   /* a 404 of no object but of the path: the server has nothing there */
 	bool unsent;	   /* it never reached the server */
 	bool uncertain;	   /* no answer that tells whether a change was done */
 	bool lacks_scope;  /* a 403 that says so (WWW-Authenticate: insufficient_scope) */
@@ -80,6 +89,8 @@ struct api_request {
 	const char *body;   /* JSON, or NULL */
 	unsigned within_ms; /* an answer must have come by then; 0: the api's timeout */
 	bool ahead;	    /* nobody waits for it yet: it gives way */
+	bool bulk;	    /* who waits for it asks for much: it gives way too, to who does not */
+	unsigned delay_ms;  /* it is not sent before */
 };
 
 struct api_call;
@@ -92,8 +103,8 @@ struct api_call;
  */
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);
 void api_cancel(struct api_call *c);
-/* Somebody waits for it now. */
-void api_hurry(struct api_call *c);
+/* Somebody waits for it now, who is as `rq` says: `bulk`, and slowed (`delay_ms`) or not. */
+void api_hurry(struct api_call *c, const struct api_request *rq);
 
 /* Starts what has waited long enough. Returns ms until it wants to be called
  * again, -1 when nothing waits. */

@@ -37,6 +37,8 @@ struct resource {
 	int64_t settled; /* ms: when the last try ended, -1: never */
 	int error;	 /* of the last try */
 	long status;	 /* its HTTP status, 0: none came */
+	bool unrouted;	 /* the server has nothing at that path */
+	bool raw;	 /* a document of any bytes */
 	char *words;	 /* what the server or libcurl said of it, owned */
 	size_t bytes;
 	struct api_call *call; /* while it is being fetched */
@@ -70,16 +72,24 @@ void cache_init(struct cache *c, struct api *api, size_t bytes_max);
 void cache_done(struct cache *c);
 void cache_drop(struct cache *c); /* forgets what nobody waits for */
 
+/* Who wants it, for whoever keeps the peace among them: fills in `bulk` and `delay_ms` of a
+ * request that begins for it, or (!begins) of one that was begun for another. */
+struct asker {
+	void (*asks)(struct asker *k, struct api_request *rq, bool begins);
+};
+
 struct cache_want {
 	const char *key;
 	const struct item_class *class; /* NULL: a document */
 	const char *scope;
-	size_t max;	  /* items at the most */
-	int64_t fresh_ms; /* how old an answer may be */
-	int64_t since;	  /* ms: an answer or an error that came after this is good enough */
-	bool stale_ok;	  /* an older answer will do, and nothing is asked for */
-	bool peek;	  /* never ask the server */
-	bool ahead;	  /* nobody waits for it yet; `w` is NULL */
+	size_t max;	     /* items at the most */
+	int64_t fresh_ms;    /* how old an answer may be */
+	int64_t since;	     /* ms: an answer or an error that came after this is good enough */
+	bool stale_ok;	     /* an older answer will do, and nothing is asked for */
+	bool peek;	     /* never ask the server */
+	bool ahead;	     /* nobody waits for it yet; `w` is NULL */
+	struct asker *asker; /* borrowed; NULL: the mount itself */
+	bool raw;	     /* a document that is not JSON; it is not stored */
 };
 
 /*
@@ -93,6 +103,10 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 /* Adds to `to` what has come so far of a listing that is being fetched; see lister_give(). -ENOENT:
  * it is not, or is of those that are given whole. */
 int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given);
+
+/* The listing that holds the item, the last used one of several, and one that tells what its
+ * rows are before one that does not (window.h); borrowed, NULL: none. */
+struct resource *cache_holder(struct cache *c, const struct item *i);
 
 /* A change of ours made the answer to `key` untrue: it is not given out again, and one
  * that is under way is asked for anew when it comes. */

@@ -16,15 +16,17 @@
  * line names no source.
  */
 struct options {
-	char *org;	  /* from ORG[/PROJECT], NULL: all organizations */
-	char *project;	  /* NULL: the whole organization */
-	char *mountpoint; /* absolute */
-	char *url;	  /* origin, without a slash at the end */
-	char *token_file; /* NULL: environment, credential, rc file */
-	char *query;	  /* of the default listing */
-	char *cacert;	  /* NULL: the system's */
+	char *org;			  /* from ORG[/PROJECT], NULL: all organizations */
+	char *project;			  /* NULL: the whole organization */
+	char *mountpoint;		  /* absolute */
+	char *url;			  /* origin, without a slash at the end */
+	char *token_file;		  /* NULL: environment, credential, rc file */
+	char *query;			  /* of the default listing */
+	char *environment, *stats_period; /* the same; NULL: all, the server's */
+	char *cacert;			  /* NULL: the system's */
 	char *cert, *key; /* of this client, NULL: none; the key may be in the file of the certificate */
 	unsigned max_issues, max_events;
+	unsigned crawl;		  /* requests of one process before it is slowed, 0: any */
 	unsigned max_delete;	  /* issues that one process may delete */
 	unsigned timeout;	  /* seconds without progress */
 	unsigned connect_timeout; /* seconds */
@@ -42,6 +44,8 @@ struct options {
 /* Reads argv, environment and rc file. 0; or -EINVAL after one sentence on `err`
  * that names the option, its value and what is accepted. */
 int options_parse(struct options *o, int argc, char **argv, FILE *err);
+/* The same of a command that mounts nothing: [options] [ORG[/PROJECT]]. */
+int options_parse_source(struct options *o, int argc, char **argv, FILE *err);
 void options_done(struct options *o);
 void options_help(FILE *out);
 
@@ -57,6 +61,8 @@ int token_read(const struct options *o, char **ret, enum token_place *place, FIL
 /* The same from where it was found, and from nowhere else. -EOPNOTSUPP without a sentence
  * where that can be read once only: a variable, a pipe. */
 int token_again(const struct options *o, enum token_place place, char **ret, FILE *err);
+/* Where that is, for a person; owned by the caller, NULL without memory. */
+char *token_where(const struct options *o, enum token_place place);
 void token_free(char *token);
 
 #endif

@@ -32,6 +32,10 @@ struct dir_entry {
 };
 bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, struct dir_entry *e);
 
+/* Has a change of ours taken the item out of a listing of `dir` that was asked for too early
+ * to know? */
+bool verb_has_left(const struct mount *m, const struct node *dir, const struct listing *l, const struct item *i);
+
 /* What a lookup of that entry would answer, from memory; false where it must be asked.
  * child->node carries one count for the kernel. */
 bool verb_dir_child(struct op *op, const struct handle *h, const struct dir_entry *e, struct op_entry *child);
@@ -46,9 +50,10 @@ int verb_create(struct op *op);	    /* a scratch file, or nothing */
 int verb_write(struct op *op);	    /* a control's value is sent now; text is gathered */
 int verb_flush(struct op *op);	    /* sends gathered text */
 int verb_unlink(struct op *op);	    /* of a scratch file; all else is refused */
-int verb_rmdir(struct op *op);	    /* of an issue: deletes it */
+int verb_mkdir(struct op *op);	    /* of a search: keeps it; all else is refused */
+int verb_rmdir(struct op *op);	    /* of an issue: deletes it; of a search: forgets it */
 int verb_rename(struct op *op);	    /* of a scratch file */
-int verb_refuse(struct op *op);	    /* EPERM: link, symlink, mkdir, mknod */
+int verb_refuse(struct op *op);	    /* EPERM: link, symlink, mknod */
 int verb_access(struct op *op);	    /* op->flags */
 
 /* What chmod, chown, truncate and utime want; only what changes nothing is done. */
