@@ -28,6 +28,8 @@ static struct str file_of(struct str path)
 {
 	const char *scheme = memmem(path.s, path.n, "://", 3);
 
+	if (str_starts(path, "file://"))
+		return (struct str){path.s + 7, path.n - 7};
 	if (scheme) {
 		struct str host;
 
@@ -108,8 +110,8 @@ void frame_show(struct buf *b, const struct frame *f, size_t around, size_t loca
 	struct json_walk w;
 	uint64_t number;
 
-	if (f->path.n)
-		buf_add_str(b, f->path);
+	if (f->file.n)
+		buf_add_str(b, f->file);
 	else
 		buf_add_str(b, f->module.n ? f->module : f->package);
 	if (f->line)
