@@ -103,7 +103,13 @@ static const char *body_for(struct stand *s, const struct script_transfer *x, lo
 		const char *part, *body;
 	} bodies[] = {
 		{"/events/?", "[{\"eventID\":\"" EVENT_ID "\",\"id\":\"7\"},{\"eventID\":\"1" EVENT_ID "\",\"id\":1}]"},
-		{"/events/", "{\"eventID\":\"" EVENT_ID "\",\"groupID\":\"5\",\"x\":[1,2,{\"y\":null}]}"},
+		{"/events/",
+		 "{\"eventID\":\"" EVENT_ID "\",\"groupID\":\"5\",\"x\":[1,2,{\"y\":null}],\"platform\":\"ruby\","
+		 "\"tags\":[{\"key\":\"k\",\"value\":\"v\"}],\"context\":{\"a\":[{\"b\":\"c\"}]},\"entries\":[{"
+		 "\"type\":"
+		 "\"exception\",\"data\":{\"values\":[{\"type\":\"T\",\"value\":\"v\",\"stacktrace\":{\"frames\":[{"
+		 "\"filename\":\"a.rb\",\"function\":\"f\",\"lineNo\":1,\"context\":[[1,\"x\"]],\"vars\":{\"token\":"
+		 "\"s\"}}]}}]}}]}"},
 		{"/tags/", "[{\"key\":\"a/b\",\"totalValues\":1,\"topValues\":[{\"value\":\"v\",\"count\":1}]}]"},
 		{"/hashes/", "[{\"id\":\"h\"}]"},
 		{"/members/", "[{\"id\":\"1\",\"email\":\"a@b\",\"user\":{\"username\":\"a\"}}]"},
@@ -381,6 +387,23 @@ static int read_event(struct stand *s)
 	return r ? r : read_file(s, s->f.events, EVENT_ID ".json", "groupID");
 }
 
+static int read_event_text(struct stand *s)
+{
+	int r = do_op(s, verb_lookup, s->f.events, EVENT_ID ".txt", NULL, NULL, NULL);
+
+	return r ? r : read_file(s, s->f.events, EVENT_ID ".txt", "token = [redacted]");
+}
+
+static int read_frames(struct stand *s)
+{
+	return read_file(s, s->f.issue, "frames.qf", "a.rb:1: T: v in f\n");
+}
+
+static int read_summary(struct stand *s)
+{
+	return read_file(s, s->f.issue, "summary.txt", "## Next\n");
+}
+
 static void fill_text(struct op *op, void *arg)
 {
 	op->data = blob_new(arg, strlen(arg));
@@ -601,6 +624,9 @@ EACH(read_status_of_mount)
 EACH(read_readme)
 EACH(read_latest)
 EACH(read_event)
+EACH(read_event_text)
+EACH(read_frames)
+EACH(read_summary)
 EACH(write_status)
 EACH(write_ignored)
 EACH(write_team)
@@ -621,19 +647,21 @@ static int print_total(void **state)
 int main(void)
 {
 #define TEST(op) cmocka_unit_test(test_##op)
-	const struct CMUnitTest tests[] = {TEST(lookup_listed),	 TEST(lookup_unlisted),
-					   TEST(list_issues),	 TEST(list_and_look),
-					   TEST(list_comments),	 TEST(list_tags),
-					   TEST(list_hashes),	 TEST(read_item),
-					   TEST(read_title),	 TEST(read_details),
-					   TEST(read_activity),	 TEST(read_assigned),
-					   TEST(read_members),	 TEST(read_status_of_mount),
-					   TEST(read_readme),	 TEST(read_latest),
-					   TEST(read_event),	 TEST(write_status),
-					   TEST(write_ignored),	 TEST(write_team),
-					   TEST(write_nonsense), TEST(write_comment),
-					   TEST(save_by_rename), TEST(write_bulk),
-					   TEST(remove_file),	 TEST(delete_issue)};
+	const struct CMUnitTest tests[] = {TEST(lookup_listed), TEST(lookup_unlisted),
+					   TEST(list_issues),	TEST(list_and_look),
+					   TEST(list_comments), TEST(list_tags),
+					   TEST(list_hashes),	TEST(read_item),
+					   TEST(read_title),	TEST(read_details),
+					   TEST(read_activity), TEST(read_assigned),
+					   TEST(read_members),	TEST(read_status_of_mount),
+					   TEST(read_readme),	TEST(read_latest),
+					   TEST(read_event),	TEST(read_event_text),
+					   TEST(read_frames),	TEST(read_summary),
+					   TEST(write_status),	TEST(write_ignored),
+					   TEST(write_team),	TEST(write_nonsense),
+					   TEST(write_comment), TEST(save_by_rename),
+					   TEST(write_bulk),	TEST(remove_file),
+					   TEST(delete_issue)};
 
 	return cmocka_run_group_tests(tests, NULL, print_total);
 }
