@@ -32,7 +32,9 @@ struct api_call {
 	void *transfer; /* NULL while it waits */
 	bool ahead, bulk;
 	bool probe;
-	bool once; /* its time is for all its tries and what they wait for */
+	bool once;	 /* its time is for all its tries and what they wait for */
+	bool renewed;	 /* a 401 was tried again */
+	unsigned tokens; /* as api->tokens when it was sent */
 	enum api_class class;
 	unsigned tries, within_ms;
 	int64_t deadline, due; /* ms */
@@ -43,15 +45,36 @@ struct api_call {
 
 static void start(struct api_call *c);
 
+static void wipe(char *authorization)
+{
+	if (authorization)
+		explicit_bzero(authorization, strlen(authorization));
+	free(authorization);
+}
+
+bool api_set_token(struct api *a, const char *token)
+{
+	char *line;
+
+	if (asprintf(&line, "Authorization: Bearer %s", token) < 0)
+		return false;
+	if (a->authorization && !strcmp(a->authorization, line)) {
+		wipe(line);
+		return false;
+	}
+	wipe(a->authorization);
+	a->authorization = line;
+	a->tokens++;
+	return true;
+}
+
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
 {
-	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
+	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1, .online_since = -1};
 	list_init(&a->waiting);
 	list_init(&a->running);
 	a->origin = strdup(origin);
-	if (!a->origin || asprintf(&a->authorization, "Authorization: Bearer %s", token) < 0)
-		return -ENOMEM;
-	return 0;
+	return a->origin && api_set_token(a, token) ? 0 : -ENOMEM;
 }
 
 static void call_free(struct api_call *c)
@@ -69,9 +92,7 @@ void api_done(struct api *a)
 		api_cancel(steal(&a->probe));
 	while (!list_empty(&a->waiting))
 		call_free(list_first(&a->waiting, struct api_call, link));
-	if (a->authorization)
-		explicit_bzero(a->authorization, strlen(a->authorization));
-	free(a->authorization);
+	wipe(a->authorization);
 	free(a->origin);
 	journal_done(&a->requests);
 	journal_done(&a->errors);
@@ -128,6 +149,23 @@ static enum api_class classify(const char *method, const char *path)
 	return API_GET;
 }
 
+const char *api_class_name(enum api_class class)
+{
+	static const char *const names[API_CLASSES] = {
+		[API_ISSUE_LIST] = "issue_list",
+		[API_ISSUE] = "issue",
+		[API_EVENT] = "event",
+		[API_TAGS] = "tags",
+		[API_PROJECT_EVENTS] = "project_events",
+		[API_GET] = "get",
+		[API_PUT] = "put",
+		[API_POST] = "post",
+		[API_DELETE] = "delete",
+	};
+
+	return names[class];
+}
+
 /* ---- what an error body says ---- */
 
 static void add_words(struct buf *b, const cJSON *j, int depth)
@@ -149,6 +187,9 @@ static void add_words(struct buf *b, const cJSON *j, int depth)
 		/* of {"code","message","extra"} the message is for people */
 		if (cJSON_IsString(child) && child->string && !strcmp(child->string, "code") &&
 		    json_string(j, "message").n)
+			continue;
+		/* of GlitchTip's {"type","loc","msg"} too */
+		if (child->string && !strcmp(child->string, "type") && json_string(j, "msg").n)
 			continue;
 		if (child->string &&
 		    (!strcmp(child->string, "extra") || !strcmp(child->string, "ctx") || !strcmp(child->string, "loc")))
@@ -218,6 +259,19 @@ static bool may_retry(const struct api_call *c, const struct http_response *r)
 	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
+/* Is there another token than the one that was refused? */
+static bool has_new_token(struct api_call *c)
+{
+	struct api *a = c->api;
+
+	if (c->renewed)
+		return false;
+	if (c->tokens == a->tokens && a->renew)
+		a->renew(a->renew_arg);
+	c->renewed = c->tokens != a->tokens;
+	return c->renewed;
+}
+
 /* When to try again, or -1. */
 static int64_t retry_at(struct api_call *c, const struct http_response *r, int64_t now)
 {
@@ -225,6 +279,8 @@ static int64_t retry_at(struct api_call *c, const struct http_response *r, int64
 
 	if (!r->error && r->status == 429)
 		due = governor_of(c)->blocked;
+	else if (!r->error && r->status == 401 && has_new_token(c))
+		due = now;
 	else if (may_retry(c, r))
 		due = now + ((int64_t)RETRY_FIRST_MS << (c->tries * 2 - 2));
 	else
@@ -239,6 +295,25 @@ static bool is_uncertain(const struct http_response *r)
 		return r->error != -ECONNREFUSED && r->error != -EHOSTUNREACH && r->error != -EPROTO &&
 		       r->error != -ENOMEM;
 	return r->status == 502 || r->status == 503 || r->status == 504;
+}
+
+/* Sentry's 404 of a path that it does not know is empty or plain text, GlitchTip's a page of
+ * HTML; that of a missing object is JSON (sentry-api 3.2). */
+static bool is_unrouted(const struct http_response *r)
+{
+	struct str body = str_trim(buf_str(&r->body));
+
+	return !r->error && r->status == 404 && (!body.n || *body.s != '{');
+}
+
+/* A server, or something before it, may say the token back in what it complains of. */
+static void hide_token(const struct api *a, struct buf *words)
+{
+	struct str token = str_of(a->authorization + strlen("Authorization: Bearer "));
+	char *at;
+
+	while (token.n && words->len && (at = memmem(words->data, words->len, token.s, token.n)))
+		memset(at, '*', token.n);
 }
 
 static void finish(struct api_call *c, struct http_response *r)
@@ -260,10 +335,15 @@ static void finish(struct api_call *c, struct http_response *r)
 		if (r->status >= 300 && r->status < 400)
 			buf_puts(&words, "a redirect, which is not followed; ");
 		api_error_words(&words, buf_str(&r->body));
+		if (r->status == 401)
+			buf_puts(&words, "; a new token is taken from its file at once, one in a variable needs a new "
+					 "mount");
 	}
+	hide_token(a, &words);
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
 	answer.uncertain = is_uncertain(r);
+	answer.unrouted = is_unrouted(r);
 	answer.unsent = reach_failed(r);
 	answer.lacks_scope = r->status == 403 && str_has(http_header(r, "WWW-Authenticate"), "insufficient_scope");
 	if (answer.error && answer.error != -ENOENT)
@@ -271,6 +351,8 @@ static void finish(struct api_call *c, struct http_response *r)
 			    answer.words);
 	if (str_to_u64(http_header(r, "X-Hits"), &answer.hits))
 		answer.hits = UINT64_MAX;
+	if (str_to_u64(http_header(r, "X-Max-Hits"), &answer.hits_max))
+		answer.hits_max = UINT64_MAX;
 	if (!link_next(link, &answer.cursor))
 		answer.cursor = (struct str){NULL, 0};
 	c->done(c->arg, &answer);
@@ -285,7 +367,10 @@ static void on_response(void *arg, struct http_response *r)
 
 	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
 		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
+	a->limited |= !r->error && http_header(r, "X-Sentry-Rate-Limit-Limit").n;
 	if (!r->error) {
+		if (a->offline_since >= 0 || a->online_since < 0)
+			a->online_since = now;
 		a->offline_since = -1;
 		reach_found(&a->reach);
 	} else if (a->offline_since < 0) {
@@ -368,6 +453,7 @@ static void start(struct api_call *c)
 	}
 	governor_begin(governor_of(c), a->clock);
 	c->tries++;
+	c->tokens = a->tokens;
 	a->sent++;
 	c->transfer = a->transport->submit(a->transport, &rq, on_response, c);
 	if (c->transfer) {
@@ -388,8 +474,20 @@ static const char *literal(const char *method)
 	return NULL;
 }
 
+/* The organization of a path; empty: it is of none. */
+static struct str organization_of(const char *path)
+{
+	struct str rest = str_of(path), first = str_cut(&rest, '/');
+
+	if (!rest.s || (!str_eqz(first, "organizations") && !str_eqz(first, "projects")))
+		return (struct str){NULL, 0};
+	return str_cut(&rest, '/');
+}
+
 static struct api_call *new_call(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
 {
+	struct str organization = organization_of(rq->path);
+	cleanup_free char *region = a->region && organization.n ? a->region(a->region_arg, organization) : NULL;
 	cleanup_buf struct buf url = {0};
 	struct api_call *c = calloc(1, sizeof(*c));
 
@@ -397,7 +495,7 @@ static struct api_call *new_call(struct api *a, const struct api_request *rq, ap
 		return NULL;
 	list_init(&c->link);
 	buf_init(&url, URL_MAX);
-	buf_printf(&url, "%s/api/0/%s", a->origin, rq->path);
+	buf_printf(&url, "%s/api/0/%s", region ? region : a->origin, rq->path);
 	if (rq->cursor) {
 		buf_puts(&url, strchr(rq->path, '?') ? "&cursor=" : "?cursor=");
 		url_encode(&url, str_of(rq->cursor));

@@ -19,7 +19,7 @@ static bool later(const struct timespec *a, const struct timespec *b)
 static void file_size(struct op *op, struct node *n, struct stat *st)
 {
 	cleanup_blob struct blob *content = NULL;
-	struct source s;
+	cleanup_source struct source s = {0};
 	uint64_t stamp = 0;
 	int r;
 
@@ -33,6 +33,10 @@ static void file_size(struct op *op, struct node *n, struct stat *st)
 	}
 	if (S_ISLNK(n->kind->mode) && n->kind->from == FROM_DOCUMENT)
 		return;
+	if (n->kind->from == FROM_BYTES && !n->size_stamp) {
+		st->st_size = (off_t)n->item->size;
+		return;
+	}
 	r = source_get(op, n, true, &s, &stamp);
 	if (!r && stamp == n->size_stamp) {
 		st->st_size = (off_t)n->size;

@@ -15,6 +15,7 @@
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
+#include "sentryfs/window.h"
 
 static void resource_free(struct resource *r)
 {
@@ -42,6 +43,7 @@ static struct resource *resource_new(struct cache *c, const struct cache_want *w
 	r->cache = c;
 	r->class = want->class;
 	r->max = want->max;
+	r->raw = want->raw;
 	r->settled = -1;
 	r->swept = INT64_MIN / 2;
 	list_init(&r->waiters);
@@ -161,7 +163,8 @@ static void on_document(void *arg, struct api_answer *answer)
 
 	r->call = NULL;
 	keep_words(r, answer->words, answer->status);
-	if (!error) {
+	r->unrouted = answer->unrouted;
+	if (!error && !r->raw) {
 		error = json_parse(buf_str(answer->body), &tree);
 		if (!error && !cJSON_IsObject(tree) && !cJSON_IsArray(tree))
 			error = -EBADMSG;
@@ -193,6 +196,7 @@ static void on_listing(void *arg, struct lister_end *end)
 
 	r->lister = NULL;
 	keep_words(r, end->words, end->status);
+	r->unrouted = end->unrouted;
 	if (!end->error) {
 		listing_unref(r->listing);
 		r->listing = steal(&end->listing);
@@ -280,7 +284,7 @@ static struct resource *restore(struct cache *c, const struct cache_want *want)
 	struct resource *r;
 	struct kept k;
 
-	if (!keep_find(c, want, &k))
+	if (want->raw || !keep_find(c, want, &k))
 		return NULL;
 	r = resource_new(c, want);
 	if (!r) {
@@ -373,6 +377,29 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	return -EINPROGRESS;
 }
 
+int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given)
+{
+	const struct resource *r = map_get(&c->resources, str_of(key));
+
+	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
+}
+
+struct resource *cache_holder(struct cache *c, const struct item *i)
+{
+	struct resource *part = NULL;
+
+	for (struct list *l = c->lru.prev; l != &c->lru; l = l->prev) {
+		struct resource *r = container_of(l, struct resource, lru);
+
+		if (r->class != i->class || !r->listing || map_get(&r->listing->by_name, str_of(i->name)) != i)
+			continue;
+		if (!window_is_part(r->key))
+			return r;
+		part = part ? part : r;
+	}
+	return part;
+}
+
 void cache_outdate(struct cache *c, const char *key)
 {
 	struct resource *r = map_get(&c->resources, str_of(key));
@@ -415,6 +442,7 @@ void cache_keep(struct cache *c, struct store *store)
 {
 	c->born = wall_ms(c);
 	c->born_ms = now_ms(c);
+	c->refreshed = 0;
 	c->store = store;
 	for (struct list *l = c->lru.next; l != &c->lru; l = l->next)
 		keep_later(container_of(l, struct resource, lru));

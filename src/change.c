@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "sentryfs/dialect.h"
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
@@ -241,9 +242,7 @@ static int first_only(void *arg, const cJSON *tree, struct str bytes)
 
 static bool covers(const struct change_step *step, struct str body)
 {
-	struct str expect = str_of(step->expect);
-
-	return step->delta ? json_covers_delta(body, expect) : json_covers(body, expect);
+	return dialect_covers(body, str_of(step->expect), step->delta);
 }
 
 /* A good answer came, to the request itself or to the look whether it was done. */

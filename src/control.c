@@ -22,13 +22,14 @@
 
 /* ---- what is told ---- */
 
-/* Whose last-error tells of a write to `n`: the issue, or for a bulk file the project. */
+/* Whose last-error tells of a write to `n`: the issue, or for a bulk file the search or the
+ * project that it is of. */
 struct item *control_subject(const struct node *n)
 {
 	const struct node *owner = node_above(n, &item_issue);
 
 	if (!owner)
-		owner = node_above(n, &item_project);
+		owner = node_nearest(n);
 	return owner ? owner->item : NULL;
 }
 
@@ -189,23 +190,27 @@ static int command_field(struct op *op, struct node *n, struct str value)
 {
 	struct item *issue = control_subject(n);
 	cleanup_wish struct wish w = {0};
-	cleanup_buf struct buf path = {0};
+	cleanup_buf struct buf path = {0}, check = {0};
 	int r = control_wait_for_issue(op, issue);
 
 	if (!r)
 		r = n->kind->control->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
+	if (!r)
+		r = wish_complete(&w, &op->mount->dialect, issue);
 	if (r)
 		return r == -EINPROGRESS ? r : control_refuse(op, n, value, r, w.words);
 	if (!w.n)
 		return 0;
-	r = control_path(op, n, CONTROL_ISSUE, STR(""), &path);
+	r = control_path(op, n, CONTROL_CHANGE, STR(""), &path);
+	if (!r)
+		r = control_path(op, n, CONTROL_ISSUE, STR(""), &check);
 	if (!r)
 		r = control_change_of(op, n, value);
 	for (unsigned i = 0; i < w.n && !r; i++) {
 		bool last = i + 1 == w.n;
 		struct change_step *step =
 			change_add(op->change, "PUT", path.data, control_text(&w.body[i]),
-				   last ? control_text(&w.expect) : NULL, last ? path.data : NULL, &issue, 1);
+				   last ? control_text(&w.expect) : NULL, last ? check.data : NULL, &issue, 1);
 
 		if (!step)
 			return -ENOMEM;
@@ -234,6 +239,8 @@ const struct control control_status = {WISH_STATUS, false, command_field, wish_s
 		     control_comment_remove = {"the number of your own comment", false, command_comment_remove, NULL},
 		     control_merge = {"short ids of the same project", true, command_merge, NULL},
 		     control_bulk = {"lines SHORT-ID VALUE", true, command_bulk, NULL},
+		     control_bulk_all = {"a value, for every issue that the search lists", true, command_bulk_all,
+					 NULL},
 		     control_refresh = {"anything", false, command_refresh, NULL};
 
 /* Of a name that the server does not know, the members that are written nearly so. */

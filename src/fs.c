@@ -17,6 +17,7 @@
 
 #include "sentryfs/log.h"
 #include "sentryfs/verbs.h"
+#include "sentryfs/xattr.h"
 
 struct fs {
 	struct mount *mount;
@@ -97,6 +98,39 @@ static void reply_written(struct op *op, size_t n)
 	fuse_reply_write(op->request, n);
 }
 
+/* The entries from op->offset on that there is room for; with READDIRPLUS each with what a
+ * LOOKUP would answer, one request for many. All of it is in memory. */
+static void reply_listed(struct op *op)
+{
+	bool plus = op->flags;
+	fuse_req_t req = op->request;
+	cleanup_free char *out = malloc(op->size);
+	struct dir_entry e = {0};
+	size_t used = 0;
+
+	for (size_t at = op->offset; out && verb_dir_entry(op->mount, op->handle, &at, &e);) {
+		struct fuse_entry_param p = {.attr = {.st_ino = e.ino, .st_mode = e.mode}};
+		struct op_entry child = {0};
+		size_t n;
+
+		if (plus && verb_dir_child(op, op->handle, &e, &child))
+			fill_entry(&child, &p);
+		if (plus)
+			n = fuse_add_direntry_plus(req, out + used, op->size - used, e.name, &p, (off_t)at);
+		else
+			n = fuse_add_direntry(req, out + used, op->size - used, e.name, &p.attr, (off_t)at);
+		if (n > op->size - used) {
+			node_unref(child.node, 1);
+			break;
+		}
+		used += n;
+	}
+	if (out)
+		fuse_reply_buf(req, out, used);
+	else
+		fuse_reply_err(req, ENOMEM);
+}
+
 static const struct op_reply replies = {
 	.error = reply_error,
 	.entry = reply_entry,
@@ -105,6 +139,7 @@ static const struct op_reply replies = {
 	.opened = reply_opened,
 	.created = reply_created,
 	.written = reply_written,
+	.listed = reply_listed,
 };
 
 /* ---- requests ---- */
@@ -304,7 +339,8 @@ static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 static void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	(void)mode;
-	start(req, verb_refuse, parent, name);
+	if (!is_too_long(req, name))
+		start(req, verb_mkdir, parent, name);
 }
 
 static void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
@@ -343,61 +379,57 @@ static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	fuse_reply_err(req, 0);
 }
 
-static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi, bool plus)
 {
-	const struct handle *h = (const struct handle *)(uintptr_t)fi->fh;
-	cleanup_free char *out = malloc(size);
-	struct dir_entry e = {0};
-	size_t used = 0;
-
-	(void)ino;
-	if (!out) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	for (size_t at = (size_t)off; verb_dir_entry(mount_of(req), h, &at, &e);) {
-		struct stat st = {.st_ino = e.ino, .st_mode = e.mode};
-		size_t n = fuse_add_direntry(req, out + used, size - used, e.name, &st, (off_t)at);
-
-		if (n > size - used)
-			break;
-		used += n;
-	}
-	fuse_reply_buf(req, out, used);
-}
-
-/* Entries with what a LOOKUP of each would answer, one request for many. All of it is
- * in memory. */
-static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
-{
-	const struct handle *h = handle_of(fi);
-	struct op *op = new_op(req, NULL, ino, NULL);
-	cleanup_free char *out = op ? malloc(size) : NULL;
-	struct dir_entry e = {0};
-	size_t used = 0;
+	struct op *op = new_op(req, verb_readdir, ino, NULL);
 
 	if (!op)
 		return;
-	for (size_t at = (size_t)off; out && verb_dir_entry(mount_of(req), h, &at, &e);) {
-		struct fuse_entry_param p = {.attr = {.st_ino = e.ino, .st_mode = e.mode}};
-		struct op_entry child = {0};
-		size_t n;
+	op->handle = handle_of(fi);
+	op->offset = (size_t)off;
+	op->size = size;
+	op->flags = plus;
+	op_start(op);
+}
 
-		if (verb_dir_child(op, h, &e, &child))
-			fill_entry(&child, &p);
-		n = fuse_add_direntry_plus(req, out + used, size - used, e.name, &p, (off_t)at);
-		if (n > size - used) {
-			node_unref(child.node, 1);
-			break;
-		}
-		used += n;
-	}
-	fuse_req_interrupt_func(req, NULL, NULL);
-	op_free(op);
-	if (out)
-		fuse_reply_buf(req, out, used);
+static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	list_dir(req, ino, size, off, fi, false);
+}
+
+static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	list_dir(req, ino, size, off, fi, true);
+}
+
+static void reply_xattr(fuse_req_t req, struct buf *b, size_t size, int r)
+{
+	if (!r)
+		r = b->error ? b->error : size && size < b->len ? -ERANGE : 0;
+	if (r)
+		fuse_reply_err(req, -r);
+	else if (size)
+		fuse_reply_buf(req, b->data, b->len);
 	else
-		fuse_reply_err(req, ENOMEM);
+		fuse_reply_xattr(req, b->len);
+}
+
+/* Without an op: it never waits, and each write asks for security.capability. */
+static void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	cleanup_buf struct buf b = {0};
+
+	buf_init(&b, BUF_MAX_DEFAULT);
+	reply_xattr(req, &b, size, xattr_get(mount_of(req), node_of(req, ino), name, &b));
+}
+
+static void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	cleanup_buf struct buf b = {0};
+
+	buf_init(&b, BUF_MAX_DEFAULT);
+	xattr_list(node_of(req, ino), &b);
+	reply_xattr(req, &b, size, 0);
 }
 
 static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -443,6 +475,8 @@ static const struct fuse_lowlevel_ops ops = {
 	.mknod = fs_mknod,
 	.symlink = fs_symlink,
 	.link = fs_link,
+	.getxattr = fs_getxattr,
+	.listxattr = fs_listxattr,
 	.statfs = fs_statfs,
 };
 
@@ -450,14 +484,16 @@ static const struct fuse_lowlevel_ops ops = {
 
 /* What the kernel and fusermount3 are told. fsname has a colon, so that indexers and
  * df take the mount for a remote one. */
-static int make_args(const struct options *o, struct fuse_args *args)
+static int make_args(const struct mount *m, struct fuse_args *args)
 {
+	const struct options *o = m->options;
+	const char *project = o->project ? m->root->item->name : NULL; /* it may be given by its number */
 	cleanup_free char *names = NULL;
 	const char *host = strstr(o->url, "://");
 	bool bad;
 
 	if (asprintf(&names, "-ofsname=sentry:%s%s%s%s%s,subtype=sentryfs", host ? host + 3 : o->url, o->org ? "/" : "",
-		     o->org ? o->org : "", o->project ? "/" : "", o->project ? o->project : "") < 0)
+		     o->org ? o->org : "", project ? "/" : "", project ? project : "") < 0)
 		return -ENOMEM;
 	bad = fuse_opt_add_arg(args, "sentryfs") || fuse_opt_add_arg(args, names) ||
 	      fuse_opt_add_arg(args, o->read_only ? "-oro,nosuid,nodev,noexec" : "-onosuid,nodev,noexec");
@@ -476,7 +512,7 @@ int fs_new(struct mount *m, struct fs **ret)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fs *f = calloc(1, sizeof(*f));
-	int r = f ? make_args(m->options, &args) : -ENOMEM;
+	int r = f ? make_args(m, &args) : -ENOMEM;
 
 	if (!r) {
 		f->mount = m;

@@ -12,7 +12,7 @@
 #define RESET_MAX_S 3600
 #define LATE_MS 20 /* past a reset, which is told in whole seconds */
 #define AGAIN_MS 1000
-#define SKEW_S 3
+#define SKEW_S INT64_C(3)
 #define AT_ONCE_MS 100 /* what a server that refuses means by at once */
 #define BLOCKED_MAX_MS 60000
 
@@ -125,14 +125,18 @@ static void learn_skew(struct governor *g, const struct clock *clock, const stru
 	g->told = g->ended = 0;
 }
 
-/* The reset that an answer tells of, by this clock. */
-static bool reset_of(const struct governor *g, const struct http_response *r, int64_t *reset)
+/* The reset that an answer tells of, by this clock. One that is far off, as of a server that
+ * tells it in ms, must not end all requests for as long. */
+static bool reset_of(const struct governor *g, const struct clock *clock, const struct http_response *r, int64_t *reset)
 {
+	int64_t last = wall_s(clock) + RESET_MAX_S;
 	uint64_t n;
 
 	if (!number(r, "X-Sentry-Rate-Limit-Reset", &n) || n >= INT64_MAX / 2000)
 		return false;
 	*reset = (int64_t)n - g->skew;
+	if (*reset > last)
+		*reset = last;
 	return true;
 }
 
@@ -153,7 +157,7 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 	if (number(r, "X-Sentry-Rate-Limit-ConcurrentLimit", &n))
 		g->at_once = n < 1000 ? (unsigned)n : 0;
 	if (number(r, "X-Sentry-Rate-Limit-Limit", &limit) && number(r, "X-Sentry-Rate-Limit-Remaining", &remaining) &&
-	    reset_of(g, r, &reset) && limit && limit < 1000000) {
+	    reset_of(g, clock, r, &reset) && limit && limit < 1000000) {
 		/* answers come in any order: of one window the least remaining is the newest, and
 		 * one that has ended says nothing of the next */
 		if (!g->known || reset > g->reset || (reset > g->ended && remaining < g->remaining))
@@ -173,12 +177,12 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 
 		if (number(r, "Retry-After", &n))
 			wait = n ? (int64_t)(n < RESET_MAX_S ? n : RESET_MAX_S) * 1000 : AT_ONCE_MS;
-		else if (reset_of(g, r, &reset))
+		else if (reset_of(g, clock, r, &reset))
 			wait = until_reset_ms(clock, reset);
 		g->blocked = clock->now_ms(clock) + wait;
 	} else if (g->blocked - clock->now_ms(clock) >= BLOCKED_MAX_MS) {
 		g->blocked = 0; /* the one that was tried came through */
-	} else if (number(r, "X-Sentry-Rate-Limit-Remaining", &n) && !n && reset_of(g, r, &reset) && !g->known) {
+	} else if (number(r, "X-Sentry-Rate-Limit-Remaining", &n) && !n && reset_of(g, clock, r, &reset) && !g->known) {
 		g->blocked = clock->now_ms(clock) + until_reset_ms(clock, reset);
 	}
 }

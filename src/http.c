@@ -128,6 +128,8 @@ static void transfer_free(struct transfer *t)
 		curl_multi_remove_handle(t->http->multi, t->easy);
 		curl_easy_cleanup(t->easy);
 	}
+	for (struct curl_slist *h = t->headers; h; h = h->next)
+		explicit_bzero(h->data, strlen(h->data)); /* one of them has the token */
 	curl_slist_free_all(t->headers);
 	free(t->body);
 	buf_done(&t->response.headers);
@@ -184,6 +186,14 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 	curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent);
 	if (o->cacert)
 		curl_easy_setopt(e, CURLOPT_CAINFO, o->cacert);
+	if (o->cert) {
+		curl_easy_setopt(e, CURLOPT_SSLCERT, o->cert);
+		curl_easy_setopt(e, CURLOPT_SSLKEY, o->key ? o->key : o->cert);
+		/* a key that wants a passphrase fails; OpenSSL would ask for it on the terminal */
+		curl_easy_setopt(e, CURLOPT_KEYPASSWD, "");
+	}
+	if (o->direct)
+		curl_easy_setopt(e, CURLOPT_PROXY, "");
 	return curl_easy_setopt(e, CURLOPT_URL, rq->url) == CURLE_OK;
 }
 
@@ -264,6 +274,8 @@ static void complete(struct transfer *t, CURLcode code)
 		r->error = -EHOSTUNREACH;
 	else if (r->error == -ETIMEDOUT)
 		http_renew(t->http);
+	if (code == CURLE_WRITE_ERROR) /* too long, or no memory */
+		r->error = r->body.error ? r->body.error : r->headers.error ? r->headers.error : r->error;
 	r->words = t->words[0] ? t->words : curl_easy_strerror(code);
 	t->done(t->arg, r);
 	transfer_free(t);

@@ -22,6 +22,42 @@ static void skip_space(struct str *s)
 	}
 }
 
+/* The length of the string at the start of `s`, with its quotes. */
+static size_t string_length(struct str s)
+{
+	const char *end = s.s, *q;
+
+	while ((end = memchr(end + 1, '"', s.n - (size_t)(end + 1 - s.s)))) {
+		for (q = end; q[-1] == '\\';)
+			q--;
+		if ((end - q) % 2 == 0)
+			return (size_t)(end + 1 - s.s);
+	}
+	return s.n;
+}
+
+/* Takes one token off *s: a string with its quotes, a mark, or a run of anything else. */
+static struct str take_token(struct str *s)
+{
+	struct str t;
+	size_t n = 1;
+
+	skip_space(s);
+	t = *s;
+	if (!t.n)
+		return t;
+	if (*t.s == '"') {
+		n = string_length(t);
+	} else if (!strchr("{}[],:", *t.s)) {
+		while (n < t.n && !is_space(t.s[n]) && (!t.s[n] || !strchr("{}[],:\"", t.s[n])))
+			n++;
+	}
+	t.n = n < t.n ? n : t.n;
+	s->s += t.n;
+	s->n -= t.n;
+	return t;
+}
+
 /* ---- where trees live ---- */
 
 /* A tree is looked at once and goes: so its nodes are cut from chunks, and all of
@@ -94,6 +130,24 @@ void json_free(cJSON *j)
 
 /* ---- cJSON ---- */
 
+/* cJSON takes every control character for white space; the tokenizer above, as RFC 8259 has it,
+ * does not. In strings they are as the server sent them. */
+static bool has_odd_space(struct str s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s.n; i++)
+		any |= (unsigned char)s.s[i] < ' ' && !is_space(s.s[i]);
+	while (any && s.n) {
+		struct str t = take_token(&s);
+
+		for (size_t i = 0; i < t.n && *t.s != '"'; i++)
+			if ((unsigned char)t.s[i] < ' ')
+				return true;
+	}
+	return false;
+}
+
 /* Parses one value at the start of *s and moves *s behind it. */
 static int parse_one(struct str *s, cJSON **ret)
 {
@@ -109,7 +163,7 @@ static int parse_one(struct str *s, cJSON **ret)
 	j = cJSON_ParseWithLengthOpts(s->s, s->n, &end, 0);
 	cJSON_InitHooks(NULL);
 	arena.trees++;
-	if (!j || end < s->s || end > s->s + s->n) {
+	if (!j || end < s->s || end > s->s + s->n || has_odd_space((struct str){s->s, (size_t)(end - s->s)})) {
 		tree_gone();
 		return -EBADMSG;
 	}
@@ -192,30 +246,6 @@ int json_each(struct str text, int (*each)(void *arg, const cJSON *tree, struct 
 
 /* ---- slices ---- */
 
-/* Takes one token off *s: a string with its quotes, a mark, or a run of anything else. */
-static struct str take_token(struct str *s)
-{
-	struct str t;
-	size_t n = 1;
-
-	skip_space(s);
-	t = *s;
-	if (!t.n)
-		return t;
-	if (*t.s == '"') {
-		while (n < t.n && t.s[n] != '"')
-			n += t.s[n] == '\\' ? 2 : 1;
-		n++;
-	} else if (!strchr("{}[],:", *t.s)) {
-		while (n < t.n && !is_space(t.s[n]) && (!t.s[n] || !strchr("{}[],:\"", t.s[n])))
-			n++;
-	}
-	t.n = n < t.n ? n : t.n;
-	s->s += t.n;
-	s->n -= t.n;
-	return t;
-}
-
 static bool opens(struct str t)
 {
 	return t.n == 1 && (*t.s == '{' || *t.s == '[');
@@ -229,19 +259,31 @@ static bool closes(struct str t)
 /* Takes a whole value off *s. */
 static struct str take_value(struct str *s)
 {
-	struct str value, t;
-	size_t depth = 0;
+	size_t depth = 0, i = 0;
+	struct str value;
 
 	skip_space(s);
 	value = *s;
+	if (!value.n || (*value.s != '{' && *value.s != '['))
+		return take_token(s);
 	do {
-		t = take_token(s);
-		if (opens(t))
+		switch (value.s[i]) {
+		case '"':
+			i += string_length((struct str){value.s + i, value.n - i}) - 1;
+			break;
+		case '{':
+		case '[':
 			depth++;
-		else if (closes(t) && depth)
+			break;
+		case '}':
+		case ']':
 			depth--;
-	} while (t.n && depth);
-	value.n = (size_t)(s->s - value.s);
+			break;
+		}
+	} while (++i < value.n && depth);
+	value.n = i;
+	s->s += i;
+	s->n -= i;
 	return value;
 }
 
@@ -303,43 +345,112 @@ static size_t add_unicode(struct buf *b, struct str s)
 	return 6;
 }
 
-/* Adds the text of a string token, quotes and escapes taken away. */
-static void add_decoded(struct buf *b, struct str t)
+static struct str unquoted(struct str t)
 {
-	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-
 	t = after(t, 1);
 	if (t.n && t.s[t.n - 1] == '"')
 		t.n--;
+	return t;
+}
+
+/* Adds what the escape at the start of `s` means, or its first byte; returns how many bytes
+ * that took. */
+static size_t add_unit(struct buf *b, struct str s)
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char *escape;
+
+	if (*s.s != '\\' || s.n < 2) {
+		buf_addc(b, *s.s);
+		return 1;
+	}
+	if (s.s[1] == 'u')
+		return add_unicode(b, s);
+	escape = s.s[1] ? strchr(from, s.s[1]) : NULL;
+	buf_addc(b, escape ? to[escape - from] : s.s[1]);
+	return 2;
+}
+
+/* Adds the text of a string token, quotes and escapes taken away. */
+static void add_decoded(struct buf *b, struct str t)
+{
+	t = unquoted(t);
 	while (t.n && !b->error) {
-		const char *escape;
-		size_t n = 1;
+		const char *stop = memchr(t.s, '\\', t.n);
+		size_t n = stop ? (size_t)(stop - t.s) : t.n;
 
-		if (*t.s != '\\' || t.n < 2) {
-			const char *stop = memchr(t.s, '\\', t.n);
-
-			n = stop && stop > t.s ? (size_t)(stop - t.s) : stop ? 1 : t.n;
+		if (n)
 			buf_add(b, t.s, n);
-		} else if (t.s[1] == 'u') {
-			n = add_unicode(b, t);
-		} else {
-			escape = t.s[1] ? strchr(from, t.s[1]) : NULL;
-			buf_addc(b, escape ? to[escape - from] : t.s[1]);
-			n = 2;
-		}
+		else
+			n = add_unit(b, t);
 		t = after(t, n);
 	}
 }
 
+/* A value's plain text (json_plain), a byte at a time: two are compared without memory, for a
+ * lack of it must not look like another value. */
+struct plain {
+	struct str rest, piece;
+	size_t at;
+	bool string;
+	char unit[8];
+};
+
+static void plain_init(struct plain *p, struct str bytes)
+{
+	struct str rest = bytes, t = take_token(&rest);
+
+	*p = (struct plain){.rest = bytes, .string = t.n && *t.s == '"'};
+	if (p->string)
+		p->rest = unquoted(t);
+	else if (str_eqz(t, "null"))
+		p->rest.n = 0;
+}
+
+static int plain_next(struct plain *p)
+{
+	struct buf b = {.data = p->unit, .cap = sizeof(p->unit), .max = sizeof(p->unit)};
+
+	if (p->at == p->piece.n) {
+		p->at = 0;
+		if (!p->string)
+			p->piece = take_token(&p->rest);
+		else if (p->rest.n)
+			p->rest = after(p->rest, add_unit(&b, p->rest));
+		if (p->string)
+			p->piece = buf_str(&b);
+		if (!p->piece.n)
+			return -1;
+	}
+	return (unsigned char)p->piece.s[p->at++];
+}
+
+bool json_same(struct str a, struct str b)
+{
+	struct plain left, right;
+	int c;
+
+	plain_init(&left, a);
+	plain_init(&right, b);
+	do {
+		c = plain_next(&left);
+		if (plain_next(&right) != c)
+			return false;
+	} while (c >= 0);
+	return true;
+}
+
 static bool key_is(struct str token, const char *key)
 {
-	cleanup_buf struct buf b = {0};
+	struct plain p;
 
 	if (!memchr(token.s, '\\', token.n))
 		return token.n == strlen(key) + 2 && !memcmp(token.s + 1, key, token.n - 2);
-	buf_init(&b, BUF_MAX_DEFAULT);
-	add_decoded(&b, token);
-	return str_eqz(buf_str(&b), key);
+	plain_init(&p, token);
+	while (*key)
+		if (plain_next(&p) != (unsigned char)*key++)
+			return false;
+	return plain_next(&p) < 0;
 }
 
 /* Takes the next member off the inside of an object; false at its end. */
@@ -379,90 +490,25 @@ int json_member(struct str text, const char *key, struct str *ret)
 	return -ENOENT;
 }
 
-/* The member whose name is this token, as it stands or decoded. */
-static bool same_member(struct str text, struct str token, struct str *ret)
+void json_walk(struct json_walk *w, struct str container)
 {
-	cleanup_buf struct buf key = {0};
+	struct str t = take_token(&container);
 
-	buf_init(&key, BUF_MAX_DEFAULT);
-	add_decoded(&key, token);
-	buf_addc(&key, '\0');
-	return !key.error && strlen(key.data) + 1 == key.len && !json_member(text, key.data, ret);
+	w->object = t.n == 1 && *t.s == '{';
+	w->rest = opens(t) ? container : (struct str){NULL, 0};
 }
 
-int json_merge(struct buf *b, struct str object, struct str delta)
+bool json_step(struct json_walk *w, struct str *name, struct str *value)
 {
-	struct str rest = delta, name, value, other;
-	char mark = '{';
+	struct str rest = w->rest, t = take_token(&rest);
 
-	if (!enter(&rest, '{') || !enter(&object, '{'))
-		return -EBADMSG;
-	while (take_member(&object, &name, &value)) {
-		buf_addc(b, mark);
-		mark = ',';
-		buf_add_str(b, name);
-		buf_addc(b, ':');
-		buf_add_str(b, same_member(delta, name, &other) ? other : value);
-	}
-	buf_puts(b, mark == '{' ? "{}" : "}");
-	return b->error;
-}
-
-static bool same_text(struct str a, struct str b)
-{
-	cleanup_buf struct buf left = {0}, right = {0};
-
-	buf_init(&left, BUF_MAX_DEFAULT);
-	buf_init(&right, BUF_MAX_DEFAULT);
-	json_plain(&left, a);
-	json_plain(&right, b);
-	return !left.error && !right.error && str_eq(buf_str(&left), buf_str(&right));
-}
-
-bool json_covers(struct str value, struct str expect)
-{
-	struct str name, wanted, have;
-
-	skip_space(&value);
-	skip_space(&expect);
-	if (str_eqz(expect, "[]"))
-		return value.n && !str_eqz(value, "null");
-	if (value.n && *value.s == '[' && expect.n && *expect.s != '[') {
-		bool any = false;
-
-		take_token(&value);
-		while (!any && (have = take_value(&value)).n && !closes(have)) {
-			any = json_covers(have, expect);
-			take_token(&value);
-		}
-		return any;
-	}
-	if (!expect.n || *expect.s != '{')
-		return same_text(value, expect);
-	if (!value.n || *value.s != '{')
-		return false;
-	take_token(&expect);
-	while (take_member(&expect, &name, &wanted))
-		if (!json_covers(same_member(value, name, &have) ? have : STR("null"), wanted))
-			return false;
-	return true;
-}
-
-bool json_covers_delta(struct str delta, struct str expect)
-{
-	struct str name, wanted, have;
-	bool any = false;
-
-	if (!enter(&expect, '{') || !delta.n)
-		return false;
-	while (take_member(&expect, &name, &wanted)) {
-		if (!same_member(delta, name, &have))
-			continue;
-		if (!json_covers(have, wanted))
-			return false;
-		any = true;
-	}
-	return any;
+	if (w->object)
+		return take_member(&w->rest, name, value);
+	if (t.n == 1 && *t.s == ',')
+		w->rest = rest;
+	*name = (struct str){NULL, 0};
+	*value = take_value(&w->rest);
+	return value->n && !closes(*value);
 }
 
 void json_quote(struct buf *b, struct str text)

@@ -101,10 +101,10 @@ static bool is_control(uint32_t c)
 	return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
-/* What turns the direction of the text around it. */
-static bool is_bidi(uint32_t c)
+/* What turns the direction of the text around it, or breaks its line. */
+static bool is_disorder(uint32_t c)
 {
-	return c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+	return c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
 	       (c >= 0x2066 && c <= 0x2069);
 }
 
@@ -123,8 +123,8 @@ void name_encode(struct buf *b, struct str text)
 	while (text.n && !b->error) {
 		uint32_t c = 0;
 		size_t n = decode(text, &c);
-		bool plain =
-			n && !is_control(c) && !is_bidi(c) && c != '/' && c != '%' && !(c == '.' && b->len == begin);
+		bool plain = n && !is_control(c) && !is_disorder(c) && c != '/' && c != '%' &&
+			     !(c == '.' && b->len == begin);
 		struct str one = {text.s, n ? n : 1};
 
 		if (b->len - begin + (plain ? one.n : one.n * 3) > NAME_BYTES_MAX)
@@ -174,7 +174,7 @@ void text_clean(struct buf *b, struct str text, bool multiline)
 			buf_puts(b, "\xef\xbf\xbd");
 		else if (multiline && (c == '\n' || c == '\t'))
 			buf_addc(b, (char)c);
-		else if (is_control(c) || is_bidi(c) || c == 0x2028 || c == 0x2029)
+		else if (is_control(c) || is_disorder(c))
 			buf_addc(b, ' ');
 		else
 			buf_add(b, text.s, n);

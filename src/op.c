@@ -76,6 +76,8 @@ static void on_progress(struct waiter *w)
 	/* a deadline that was set short, under a lock of the kernel, stays */
 	if (op->deadline >= op->start + op->patience_ms)
 		op->deadline = due;
+	if (op->each_page)
+		move_to(op, &op->mount->ready);
 }
 
 /* What it asks of the server counts for its process. */

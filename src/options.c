@@ -30,6 +30,7 @@ enum option_type {
 	OPTION_OCTAL,  /* the same, in octal */
 	OPTION_TEXT,   /* string of min to max bytes */
 	OPTION_PATH,   /* the same, made absolute: the daemon leaves the working directory */
+	OPTION_PERIOD, /* the same: a number and s, m, h, d or w */
 	OPTION_FILE,   /* the same, and must be readable now */
 	OPTION_URL,
 	OPTION_SIZE, /* size_t, min to max MiB; K, M or G after the number */
@@ -53,11 +54,16 @@ static const struct option_row table[] = {
 	{"url", 0, OPTION_URL, AT(url), 1, 300, "URL", NULL, "Sentry's address, http(s)://HOST[:PORT]"},
 	{"token_file", 0, OPTION_PATH, AT(token_file), 1, 4095, "FILE", NULL, "file with the token, mode 0600"},
 	{"query", 0, OPTION_TEXT, AT(query), 0, 1000, "QUERY", "is:unresolved", "which issues a listing shows"},
+	{"environment", 0, OPTION_TEXT, AT(environment), 1, 1000, "NAME,...", NULL, "only issues seen there"},
+	{"stats_period", 0, OPTION_PERIOD, AT(stats_period), 2, 8, "PERIOD", NULL,
+	 "only issues seen so lately, as 24h or 14d"},
 	{"max_issues", 0, OPTION_NUMBER, AT(max_issues), 1, 100000, "N", "1000", "most issues in a listing"},
 	{"max_events", 0, OPTION_NUMBER, AT(max_events), 1, 1000, "N", "100", "most events in a listing"},
 	{"timeout", 0, OPTION_NUMBER, AT(timeout), 1, 3600, "SECONDS", "30", "give up without progress"},
 	{"connect_timeout", 0, OPTION_NUMBER, AT(connect_timeout), 1, 300, "SECONDS", "5", "give up connecting"},
 	{"cacert", 0, OPTION_FILE, AT(cacert), 1, 4095, "FILE", NULL, "certificates to trust, PEM"},
+	{"cert", 0, OPTION_FILE, AT(cert), 1, 4095, "FILE", NULL, "this client's certificate, PEM"},
+	{"key", 0, OPTION_FILE, AT(key), 1, 4095, "FILE", NULL, "its private key, PEM, if it is not in cert"},
 	{"insecure", 0, OPTION_SET, AT(insecure), 0, 0, NULL, NULL, "allow http to any host"},
 	{"cache", 0, OPTION_WORD, AT(cache_disk), 0, 0, "memory|disk", "disk", "where what was seen is kept"},
 	{"cache_size", 0, OPTION_SIZE, AT(cache_size), 1, 1048576, "SIZE", "512M", "most that is kept on disk"},
@@ -100,6 +106,7 @@ struct parse {
 	FILE *err;
 	const char *positional[2];
 	int positionals;
+	bool only_source; /* there is no mount point */
 };
 
 static void *need(void *p)
@@ -293,15 +300,23 @@ static bool store_word(const struct option_row *row, unsigned *field, struct str
 	return false;
 }
 
+static bool is_period(struct str value)
+{
+	uint64_t n;
+
+	return value.n > 1 && strchr("smhdw", value.s[value.n - 1]) &&
+	       !str_to_u64((struct str){value.s, value.n - 1}, &n) && n;
+}
+
 static bool store_text(const struct option_row *row, void *field, struct str value)
 {
 	char *text;
 
-	if (!text_ok(row, value))
+	if (!text_ok(row, value) || (row->type == OPTION_PERIOD && !is_period(value)))
 		return false;
 	if (row->type == OPTION_URL)
 		text = origin_parse(value, false);
-	else if (row->type == OPTION_TEXT)
+	else if (row->type == OPTION_TEXT || row->type == OPTION_PERIOD)
 		text = keep(value);
 	else
 		text = path_absolute(value);
@@ -355,6 +370,9 @@ static int refuse_value(FILE *err, const struct option_row *row, struct str valu
 		break;
 	case OPTION_WORD:
 		snprintf(accepted, sizeof(accepted), "one of %s", row->arg);
+		break;
+	case OPTION_PERIOD:
+		snprintf(accepted, sizeof(accepted), "a number and s, m, h, d or w, as in 24h or 14d");
 		break;
 	case OPTION_FILE:
 		snprintf(accepted, sizeof(accepted), "a file that can be read");
@@ -499,8 +517,18 @@ static int finish(struct parse *p)
 
 	o->foreground |= o->debug;
 	o->default_permissions |= o->allow_other;
+	if (o->key && !o->cert)
+		return target_fail(p->err, -EINVAL, "option key needs option cert: a key alone says nothing");
 	if (o->help || o->version)
 		return 0;
+	if (p->only_source) {
+		if (p->positionals == 2)
+			return target_fail(p->err, -EINVAL, "unexpected argument '%s': only a source is taken here",
+					   p->positional[1]);
+		if (p->positionals)
+			r = target_source(o, p->positional[0], p->err);
+		return r ? r : target_defaults(o, p->err);
+	}
 	if (p->positionals == 0)
 		return target_fail(p->err, -EINVAL, "the mount point is missing; usage: %s", USAGE);
 	if (p->positionals == 2)
@@ -512,17 +540,27 @@ static int finish(struct parse *p)
 	return r;
 }
 
-int options_parse(struct options *o, int argc, char **argv, FILE *err)
+static int parse(struct parse *p, int argc, char **argv)
 {
-	struct parse p = {.o = o, .err = err};
+	struct options *o = p->o;
 	int r;
 
 	*o = (struct options){.uid = getuid(), .gid = getgid()};
 	for (size_t i = 0; i < TABLE_COUNT; i++)
 		if (table[i].preset)
 			store(&table[i], o, str_of(table[i].preset));
-	r = parse_argv(&p, argc, argv);
-	return r < 0 ? r : finish(&p);
+	r = parse_argv(p, argc, argv);
+	return r < 0 ? r : finish(p);
+}
+
+int options_parse(struct options *o, int argc, char **argv, FILE *err)
+{
+	return parse(&(struct parse){.o = o, .err = err}, argc, argv);
+}
+
+int options_parse_source(struct options *o, int argc, char **argv, FILE *err)
+{
+	return parse(&(struct parse){.o = o, .err = err, .only_source = true}, argc, argv);
 }
 
 void options_done(struct options *o)
@@ -533,7 +571,11 @@ void options_done(struct options *o)
 	free(o->url);
 	free(o->token_file);
 	free(o->query);
+	free(o->environment);
+	free(o->stats_period);
 	free(o->cacert);
+	free(o->cert);
+	free(o->key);
 	*o = (struct options){0};
 }
 

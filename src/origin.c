@@ -17,6 +17,8 @@ static bool host_ok(struct str host)
 	char text[INET6_ADDRSTRLEN];
 	struct in6_addr a;
 
+	if (host.n && memchr(host.s, '\0', host.n))
+		return false;
 	if (host.n > 2 && host.s[0] == '[' && host.n - 2 < sizeof(text)) {
 		memcpy(text, host.s + 1, host.n - 2);
 		text[host.n - 2] = '\0';
@@ -76,15 +78,40 @@ char *origin_parse(struct str text, bool bare)
 	return url;
 }
 
+static bool is_saas(const char *url)
+{
+	static const char https[] = "https://", domain[] = ".sentry.io";
+	const char *host = url + strlen(https);
+	size_t n = strlen(domain), len;
+
+	if (strncmp(url, https, strlen(https)) != 0)
+		return false;
+	len = strlen(host);
+	return !strcmp(host, domain + 1) || (len > n && !strcmp(host + len - n, domain));
+}
+
+bool origin_is_region(const char *origin, const char *told)
+{
+	bool plain = str_starts(str_of(origin), "http://") && str_starts(str_of(told), "http://");
+
+	return (is_saas(origin) && is_saas(told)) || (plain && origin_is_safe(origin) && origin_is_safe(told));
+}
+
 bool origin_is_safe(const char *url)
 {
+	return !str_starts(str_of(url), "http://") || origin_is_loopback(url);
+}
+
+bool origin_is_loopback(const char *url)
+{
+	const char *authority = strstr(url, "://");
 	char text[INET_ADDRSTRLEN];
 	struct in_addr a;
 	struct str host;
 
-	if (!str_starts(str_of(url), "http://"))
-		return true;
-	authority_cut(str_of(url + 7), &host);
+	if (!authority)
+		return false;
+	authority_cut(str_of(authority + 3), &host);
 	if (str_eqz(host, "localhost") || str_eqz(host, "[::1]"))
 		return true;
 	if (!host.n || host.n >= sizeof(text))

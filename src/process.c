@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 static FILE *open_proc(pid_t id, const char *what)
 {
@@ -105,4 +107,38 @@ bool process_wants_to_stop(pid_t tid)
 			pending |= mask;
 	fclose(f);
 	return pending & stop;
+}
+
+/* ---- which system call ---- */
+
+#define LOOKS 200 /* at a thread that has asked and does not sleep yet */
+
+static bool read_line(pid_t tid, const char *what, char *line, int size)
+{
+	FILE *f = open_proc(tid, what);
+	bool ok = f && fgets(line, size, f);
+
+	if (f)
+		fclose(f);
+	return ok;
+}
+
+bool process_makes_dir(pid_t tid)
+{
+	char line[256];
+	long number;
+
+	if (!tid)
+		return false;
+	for (int i = 0; i < LOOKS && read_line(tid, "syscall", line, sizeof(line)); i++) {
+		if (sscanf(line, "%ld", &number) == 1)
+#ifdef SYS_mkdir
+			return number == SYS_mkdir || number == SYS_mkdirat;
+#else
+			return number == SYS_mkdirat;
+#endif
+		sched_yield(); /* "running" */
+	}
+	/* it may not be looked at (Yama's ptrace_scope) */
+	return read_line(tid, "comm", line, sizeof(line)) && !strcmp(line, "mkdir\n");
 }

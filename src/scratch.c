@@ -54,7 +54,7 @@ bool scratch_may_be(const struct node *dir, const char *name, bool exclusive)
 	/* vim makes 4913 to see whether it may rename the file away; it may not */
 	if (exclusive)
 		return name[strspn(name, "0123456789")] != '\0';
-	for (size_t i = 0; (k = kind_static(dir, false, i)); i++)
+	for (size_t pos = 0; (k = kind_static(NULL, dir, false, &pos));)
 		if (k->control && is_beside(name, k->name))
 			return true;
 	/* what lies beside NNN-author.md */
@@ -151,6 +151,15 @@ int scratch_rename(struct scratch *s, const char *name)
 	return 0;
 }
 
+/* A lack of memory is of this moment: the next write may have some. */
+static int take_error(struct scratch *s)
+{
+	int r = s->data.error;
+
+	s->data.error = 0;
+	return r;
+}
+
 int scratch_truncate(struct scratch *s, size_t size)
 {
 	if (size > SCRATCH_BYTES_MAX)
@@ -159,7 +168,7 @@ int scratch_truncate(struct scratch *s, size_t size)
 		s->data.len = size;
 	while (s->data.len < size && !s->data.error)
 		buf_addc(&s->data, '\0');
-	return s->data.error;
+	return take_error(s);
 }
 
 int scratch_write(struct scratch *s, struct str bytes, size_t offset)
@@ -175,7 +184,7 @@ int scratch_write(struct scratch *s, struct str bytes, size_t offset)
 	if (inside)
 		memcpy(s->data.data + offset, bytes.s, inside);
 	buf_add(&s->data, bytes.s + inside, bytes.n - inside);
-	return s->data.error;
+	return take_error(s);
 }
 
 struct node *scratch_node(struct tree *t, struct scratch *s)

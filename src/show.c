@@ -14,7 +14,7 @@
 #include "sentryfs/json.h"
 #include "sentryfs/name.h"
 
-static void add_value(struct buf *b, struct str bytes)
+void show_value(struct buf *b, struct str bytes)
 {
 	cleanup_buf struct buf plain = {0};
 
@@ -39,34 +39,72 @@ int show_field(struct buf *b, const struct source *s)
 	if (r && r != -ENOENT)
 		return r;
 	if (!r)
-		add_value(b, bytes);
+		show_value(b, bytes);
 	buf_addc(b, '\n');
 	return 0;
 }
 
-int show_assigned(struct buf *b, const struct source *s)
+int show_word(struct buf *b, const struct source *s)
+{
+	cleanup_buf struct buf word = {0};
+	struct str bytes;
+	int r = json_member(s->json, s->kind->name, &bytes);
+
+	if (r && r != -ENOENT)
+		return r;
+	buf_init(&word, BUF_MAX_DEFAULT);
+	if (!r)
+		json_plain(&word, bytes);
+	text_clean(b, dialect_status(buf_str(&word)), false);
+	buf_addc(b, '\n');
+	return word.error;
+}
+
+int show_bytes(struct buf *b, const struct source *s)
+{
+	buf_add_str(b, s->json);
+	return 0;
+}
+
+int show_lines(struct buf *b, const struct source *s)
+{
+	for (size_t i = 0; i < s->listing->n; i++) {
+		json_compact(b, blob_str(s->listing->items[i]->json));
+		buf_addc(b, '\n');
+	}
+	return 0;
+}
+
+int show_assignee(struct buf *b, struct str issue)
 {
 	struct str who, email, bytes;
 
-	if (json_member(s->json, "assignedTo", &who) || *who.s != '{') {
-		buf_puts(b, "none\n");
+	if (json_member(issue, "assignedTo", &who) || *who.s != '{') {
+		buf_puts(b, "none");
 		return 0;
 	}
 	if (!json_member(who, "type", &bytes) && str_eqz(bytes, "\"team\"")) {
 		buf_puts(b, "team:");
 		if (json_member(who, "slug", &bytes) && json_member(who, "name", &bytes))
 			return -EBADMSG;
-		add_value(b, bytes);
+		show_value(b, bytes);
 	} else if (!json_member(who, "email", &email) && email.n > 2 && *email.s == '"') {
-		add_value(b, email);
+		show_value(b, email);
 	} else {
 		buf_puts(b, "user:");
 		if (json_member(who, "id", &bytes))
 			return -EBADMSG;
-		add_value(b, bytes);
+		show_value(b, bytes);
 	}
-	buf_addc(b, '\n');
 	return 0;
+}
+
+int show_assigned(struct buf *b, const struct source *s)
+{
+	int r = show_assignee(b, s->json);
+
+	buf_addc(b, '\n');
+	return r;
 }
 
 static int add_line(void *arg, const cJSON *tree, struct str bytes)
@@ -141,7 +179,7 @@ static void add_cell(struct buf *b, struct str object, const struct column *c)
 	for (int i = 0; i < 2 && c->path[i]; i++)
 		if (!bytes.n || *bytes.s != '{' || json_member(bytes, c->path[i], &bytes))
 			return;
-	add_value(b, bytes);
+	show_value(b, bytes);
 }
 
 static int table(struct buf *b, const struct source *s, const struct column *columns, size_t n)
@@ -202,10 +240,12 @@ int show_event_link(struct buf *b, const struct source *s)
 
 	if (json_member(s->json, "eventID", &id))
 		return -EBADMSG;
-	add_value(b, id);
+	show_value(b, id);
+	if (b->error)
+		return b->error;
 	if (!name_is_event_id(buf_str(b)))
 		return -EBADMSG;
-	buf_puts(b, ".json");
+	buf_puts(b, s->kind->suffix);
 	return 0;
 }
 
@@ -221,10 +261,21 @@ int show_issue_link(struct buf *b, const struct source *s)
 	return 0;
 }
 
-int show_org_issue_link(struct buf *b, const struct source *s)
+/* From wherever issues are listed up to the project, or to the organization, and down to the
+ * one real home. */
+int show_result_link(struct buf *b, const struct source *s)
 {
-	if (!s->item->home)
+	const struct node *n = s->node->parent, *project = node_above(n, &item_project);
+	const char *home = s->item->home;
+
+	if (!home)
 		return -ENOENT;
-	buf_printf(b, "../projects/%s/issues/%s", s->item->home, s->item->name);
+	for (; n && (!n->item || n->item->class->local); n = n->parent)
+		buf_puts(b, "../");
+	if (!project)
+		buf_printf(b, "projects/%s/", home);
+	else if (strcmp(project->item->name, home))
+		buf_printf(b, "../%s/", home);
+	buf_printf(b, "issues/%s", s->item->name);
 	return 0;
 }

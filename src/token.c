@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Where the token comes from. Tries the four places in their order and gives a
- * copy that the caller owns; every other copy that passes through here is wiped,
+ * copy that the caller owns, and reads it again from where it was; every other copy that passes through here is wiped,
  * the environment's in place, so that /proc/PID/environ holds it no more.
  *
  * A message names the place and never the token, not even a part of it. Must
@@ -10,6 +10,7 @@
 #include "sentryfs/options.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "sentryfs/rc.h"
 #include "sentryfs/str.h"
@@ -146,19 +147,24 @@ static char *token_variable(const char *name)
 	return copy;
 }
 
-static int token_search(const char *file, const char *auth, const char *plain, char **ret, FILE *err)
+static int token_search(const char *file, const char *auth, const char *plain, char **ret, enum token_place *place,
+			FILE *err)
 {
 	int r;
 
+	*place = file ? TOKEN_FILE : TOKEN_VARIABLE;
 	if (file)
 		return token_from_file(file, NOT_OTHERS, true, ret, err);
 	if (auth)
 		return token_take(str_of(auth), "SENTRY_AUTH_TOKEN", ret, err);
 	if (plain)
 		return token_take(str_of(plain), "SENTRY_TOKEN", ret, err);
+	*place = TOKEN_CREDENTIAL;
 	r = token_from_credential(ret, err);
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		*place = TOKEN_RC;
 		r = token_from_rc(ret, err);
+	}
 	if (r == -ENOENT)
 		target_fail(err, r,
 			    "no token: set SENTRY_AUTH_TOKEN, give -o token_file=FILE, or write it under [auth] in "
@@ -166,15 +172,54 @@ static int token_search(const char *file, const char *auth, const char *plain, c
 	return r;
 }
 
-int token_read(const struct options *o, char **ret, FILE *err)
+int token_read(const struct options *o, char **ret, enum token_place *place, FILE *err)
 {
 	char *auth = token_variable("SENTRY_AUTH_TOKEN");
 	char *plain = token_variable("SENTRY_TOKEN");
-	int r = token_search(o->token_file, auth, plain, ret, err);
+	int r = token_search(o->token_file, auth, plain, ret, place, err);
 
 	token_free(auth);
 	token_free(plain);
 	return r;
+}
+
+int token_again(const struct options *o, enum token_place place, char **ret, FILE *err)
+{
+	struct stat st;
+	int r;
+
+	switch (place) {
+	case TOKEN_FILE:
+		/* a pipe was read to its end, and to open it anew may take for ever */
+		if (!stat(o->token_file, &st) && !S_ISREG(st.st_mode))
+			return -EOPNOTSUPP;
+		return token_from_file(o->token_file, NOT_OTHERS, true, ret, err);
+	case TOKEN_CREDENTIAL:
+		r = token_from_credential(ret, err);
+		break;
+	case TOKEN_RC:
+		r = token_from_rc(ret, err);
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	return r == -ENOENT ? target_fail(err, r, "the token is not where it was any more") : r;
+}
+
+char *token_where(const struct options *o, enum token_place place)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	switch (place) {
+	case TOKEN_FILE:
+		return str_dup(str_of(o->token_file));
+	case TOKEN_CREDENTIAL:
+		return rc_path_join(dir ? dir : "", "sentry-token");
+	case TOKEN_RC:
+		return rc_path();
+	default:
+		return str_dup(STR("the environment"));
+	}
 }
 
 void token_free(char *token)

@@ -63,7 +63,7 @@ def see(m):
     first = sorted(os.listdir(m.where / ISSUES))[:3]
     seen = m.sh(f"cd {ISSUES} && grep -r . {' '.join(first)} | sort")
     assert seen.returncode == 0 and len(seen.stdout) > 10000, seen.stderr
-    return first, listing(m), seen.stdout
+    return first, listing(m), seen.stdout.replace(str(m.where), "@")
 
 
 def see_again(m, first, list_first=True):
@@ -71,7 +71,7 @@ def see_again(m, first, list_first=True):
         listing(m)
     seen = m.sh(f"cd {ISSUES} && grep -r . {' '.join(first)} | sort")
     assert seen.returncode == 0, seen.stderr
-    return listing(m), seen.stdout
+    return listing(m), seen.stdout.replace(str(m.where), "@")
 
 
 def test_a_second_mount_asks_for_nothing_that_was_seen(kept, server):
@@ -139,6 +139,27 @@ def test_offline(kept, server):
     assert done.returncode == 1 and "No route to host" in done.stderr
     assert time.monotonic() - begin < 1
     assert server.requests() == []
+
+
+@pytest.mark.parametrize("source", ["", "acme", "acme/web"])
+def test_the_server_is_gone_before_the_mount(kept, server, source):
+    """Without the option, too: the kept is shown, with a word about it, and comes back by itself with the server."""
+    issues = ISSUES.removeprefix("acme/projects/web/" if source == "acme/web" else f"{source}/")
+    m = kept(source=source)
+    seen = m.sh(f"ls {issues}; cat {issues}/WEB-1/title").stdout
+    m.unmount()
+    server.faults({"path": "/api/0/", "drop": True})
+    m = kept(source=source)
+    assert "showing what an earlier mount has seen" in m.start.stderr
+    assert m.sh(f"ls {issues}; cat {issues}/WEB-1/title").stdout == seen != ""
+    server.faults()
+    wait_until(lambda: m.sh(f"cat {issues}/WEB-1/details.json").returncode == 0, "the server to be there again")
+
+
+def test_the_server_is_gone_and_nothing_was_kept(mount, server, cache):
+    server.faults({"path": "/api/0/", "drop": True})
+    m = mount(server=server, env={"XDG_CACHE_HOME": str(cache)})
+    assert m.start.returncode == 1 and "showing" not in m.start.stderr
 
 
 @pytest.mark.parametrize("source", ["acme", "acme/web"])
@@ -296,7 +317,7 @@ def test_a_store_that_cannot_be_is_left_out(kept, server, cache, tmp_path, how):
         db = sqlite3.connect(path)
         db.execute("BEGIN IMMEDIATE")
     else:
-        env = {"XDG_CACHE_HOME": "relative", "HOME": ""}
+        env = {"XDG_CACHE_HOME": "relative", "HOME": "relative"}
     m = kept(env=env)
     assert m.status()["store"].startswith("memory only: ")
     assert "nothing is kept on disk: " in m.start.stderr

@@ -152,7 +152,7 @@ class Model:
     def list_events(self, rng, name):
         found = self.do("list", lambda: os.listdir(self.path(name, "events")))
         if found is not None:
-            ids = {f.removesuffix(".json") for f in found} - {"latest", "oldest", "recommended"}
+            ids = {f.removesuffix(".json") for f in found if f.endswith(".json")} - {"latest", "oldest", "recommended"}
             self.claim(ids == set(self.events[name]), f"{name}/events lists {len(ids)}, not {len(self.events[name])}")
 
     def list_issues(self, rng, name):
@@ -194,13 +194,13 @@ class Model:
                 self.count["changes"] += 1
             failed = self.do("write", lambda: self.attempt(self.path(name, field), value))
             after = self.present(name, field)
-            told = self.told(name) if failed else ""
+            told = self.told(name, failed)
             if not failed:
                 self.claim(after == value, f"{name}: wrote {value}, which succeeded, but the server has {after}")
                 shown = self.do("read", self.path(name, field).read_text)
                 self.claim(shown in (None, value + "\n"), f"{name}: wrote {value}, read {shown!r}")
             elif told is not None:
-                self.claim(failed[1] in told, f"{name}: {failed}, but last-error says {told!r}")
+                self.claim(failed[1] in told or failed[0] == "open", f"{name}: {failed}, but last-error says {told!r}")
                 if "not known" not in told:
                     self.claim(after == before, f"{name}: {failed} without a doubt, but it was done: {told!r}")
 
@@ -213,7 +213,7 @@ class Model:
             with self.lock:
                 self.count["changes"] += 1
             failed = self.do("write", lambda: self.attempt(self.path(name, "comments/new"), text + "\n"))
-            self.said[name][text] = failed, self.told(name) if failed else ""
+            self.said[name][text] = failed, self.told(name, failed)
 
     @staticmethod
     def attempt(path, data):
@@ -221,7 +221,10 @@ class Model:
         found = attempt(path, data)
         return found or ()
 
-    def told(self, name):
+    def told(self, name, failed):
+        """What last-error says of a write; of one that could not even be opened, nothing. None: it cannot be read."""
+        if not failed or failed[0] == "open":
+            return ""
         try:
             return self.path(name, "last-error").read_text()
         except OSError:

@@ -35,23 +35,36 @@ enum api_class {
 struct api {
 	struct transport *transport; /* borrowed; may be replaced while nothing is in flight */
 	const struct clock *clock;
-	char *origin;	     /* owned */
-	char *authorization; /* owned, wiped */
+	char *origin;		  /* owned */
+	char *authorization;	  /* owned, wiped */
+	unsigned tokens;	  /* how many there were before this one */
+	void (*renew)(void *arg); /* may call api_set_token(): the server refuses this one; or NULL */
+	void *renew_arg;
 	unsigned timeout_s;
 	struct governor governors[API_CLASSES];
 	struct list waiting; /* calls that have a time to wait for */
 	struct list running; /* and those that were sent */
 	struct journal requests, errors, changes;
+	/* Where requests of an organization go: an origin that the caller owns, NULL: `origin`. */
+	char *(*region)(void *arg, struct str organization);
+	void *region_arg;
+	bool limited;  /* the server tells its rate limits */
 	bool answered; /* since the last tick: there may be room for who waits */
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
+	int64_t online_since;  /* ms, -1 until it has answered once */
 	struct reach reach;
 	struct api_call *probe; /* while it looks whether the server is back */
 };
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock);
 void api_done(struct api *a);
+/* Another token from now on; what is under way ends with its own. False when it is the same,
+ * or without memory. */
+bool api_set_token(struct api *a, const char *token);
+/* What a bucket is called for a person. */
+const char *api_class_name(enum api_class class);
 
 struct api_answer {
 	int error; /* 0 or -errno, by the table */
@@ -59,7 +72,9 @@ struct api_answer {
 	struct buf *body;  /* bytes may be taken with buf_to_blob */
 	struct str cursor; /* of the next page, s == NULL at the end */
 	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
+	uint64_t hits_max; /* what the server stops counting at; UINT64_MAX: not told */
 	const char *words; /* one sentence for a person when error is set */
+	bool unrouted;	   /* a 404 of no object but of the path: the server has nothing there */
 	bool unsent;	   /* it never reached the server */
 	bool uncertain;	   /* no answer that tells whether a change was done */
 	bool lacks_scope;  /* a 403 that says so (WWW-Authenticate: insufficient_scope) */
@@ -82,7 +97,8 @@ struct api_call;
 /*
  * Sends a request. A GET is tried again, at most twice, on connection errors, 502, 503
  * and 504; what changes something never is, since it may have been done. A 429 was not
- * done: it is waited out, whatever the method, while its reset lies within the time.
+ * done: it is waited out, whatever the method, while its reset lies within the time. A 401
+ * was not done either: it is sent once more when there is another token by then.
  * `done` is called once, later, unless cancelled. NULL without memory.
  */
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);

@@ -37,6 +37,8 @@ struct resource {
 	int64_t settled; /* ms: when the last try ended, -1: never */
 	int error;	 /* of the last try */
 	long status;	 /* its HTTP status, 0: none came */
+	bool unrouted;	 /* the server has nothing at that path */
+	bool raw;	 /* a document of any bytes */
 	char *words;	 /* what the server or libcurl said of it, owned */
 	size_t bytes;
 	struct api_call *call; /* while it is being fetched */
@@ -87,6 +89,7 @@ struct cache_want {
 	bool peek;	     /* never ask the server */
 	bool ahead;	     /* nobody waits for it yet; `w` is NULL */
 	struct asker *asker; /* borrowed; NULL: the mount itself */
+	bool raw;	     /* a document that is not JSON; it is not stored */
 };
 
 /*
@@ -96,6 +99,14 @@ struct cache_want {
  * when asking again failed for a reason that passes (network, 429, 5xx).
  */
 int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w, struct resource **ret);
+
+/* Adds to `to` what has come so far of a listing that is being fetched; see lister_give(). -ENOENT:
+ * it is not, or is of those that are given whole. */
+int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given);
+
+/* The listing that holds the item, the last used one of several, and one that tells what its
+ * rows are before one that does not (window.h); borrowed, NULL: none. */
+struct resource *cache_holder(struct cache *c, const struct item *i);
 
 /* A change of ours made the answer to `key` untrue: it is not given out again, and one
  * that is under way is asked for anew when it comes. */

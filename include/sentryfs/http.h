@@ -47,10 +47,11 @@ struct transport {
 
 struct http_options {
 	const char *user_agent;
-	const char *cacert; /* NULL: the system's */
+	const char *cacert;	/* NULL: the system's */
+	const char *cert, *key; /* of this client; NULL: none, or in the file of the certificate */
 	unsigned connect_timeout_s;
 	size_t body_max;
-	bool verbose;
+	bool direct; /* no proxy, whatever the environment says */
 };
 
 struct http;

@@ -9,10 +9,12 @@
 #include "sentryfs/change.h"
 #include "sentryfs/clock.h"
 #include "sentryfs/crowd.h"
+#include "sentryfs/dialect.h"
 #include "sentryfs/guard.h"
 #include "sentryfs/list.h"
 #include "sentryfs/options.h"
 #include "sentryfs/scratch.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/store.h"
 #include "sentryfs/tree.h"
 
@@ -24,11 +26,14 @@ struct mount {
 	struct cache cache;
 	struct store *store; /* NULL: memory only */
 	char store_name[STORE_NAME_MAX];
+	enum token_place token_place;
 	struct tree tree;
 	struct changes changes;
 	struct access access;
+	struct dialect dialect;
 	struct guard guard;
 	struct scratches scratches;
+	struct searches searches;
 	struct ahead ahead;
 	struct crowd crowd;
 	struct node *root;  /* what inode 1 is */
@@ -46,11 +51,15 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 /* Opens the store, if the options want one. */
 void mount_keep(struct mount *m);
 void mount_done(struct mount *m);
+/* The answer of /api/0/ (empty: none came): which server it is, what the token may do. */
+void mount_learn(struct mount *m, struct str whoami);
 /* Forgets what was told by the server, so that the next look asks again. */
 void mount_refresh(struct mount *m);
+/* The same, and the token is read again from where it was. */
+void mount_reload(struct mount *m);
 
 /* Expands a row's path for `n`; see struct kind. 0, -ENAMETOOLONG, or -EINVAL for a
- * placeholder that the node has no value for. */
+ * placeholder that the node has no value for. The template is written as for Sentry. */
 int mount_url(const struct mount *m, const struct node *n, const char *template, struct str own, struct buf *b);
 
 #endif

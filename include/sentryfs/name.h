@@ -30,7 +30,7 @@ bool name_is_number(struct str s);
 bool name_is_event_id(struct str s);
 
 /* Any text as one name: '/', '%', control characters, NUL, bytes that are not
- * UTF-8, bidirectional controls and a leading dot become %XX; an empty text is
+ * UTF-8, bidirectional controls, line separators and a leading dot become %XX; an empty text is
  * "%"; the result is at most 255 bytes and is cut at a character. */
 void name_encode(struct buf *b, struct str text);
 

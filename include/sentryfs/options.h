@@ -16,13 +16,15 @@
  * line names no source.
  */
 struct options {
-	char *org;	  /* from ORG[/PROJECT], NULL: all organizations */
-	char *project;	  /* NULL: the whole organization */
-	char *mountpoint; /* absolute */
-	char *url;	  /* origin, without a slash at the end */
-	char *token_file; /* NULL: environment, credential, rc file */
-	char *query;	  /* of the default listing */
-	char *cacert;	  /* NULL: the system's */
+	char *org;			  /* from ORG[/PROJECT], NULL: all organizations */
+	char *project;			  /* NULL: the whole organization */
+	char *mountpoint;		  /* absolute */
+	char *url;			  /* origin, without a slash at the end */
+	char *token_file;		  /* NULL: environment, credential, rc file */
+	char *query;			  /* of the default listing */
+	char *environment, *stats_period; /* the same; NULL: all, the server's */
+	char *cacert;			  /* NULL: the system's */
+	char *cert, *key; /* of this client, NULL: none; the key may be in the file of the certificate */
 	unsigned max_issues, max_events;
 	unsigned crawl;		  /* requests of one process before it is slowed, 0: any */
 	unsigned max_delete;	  /* issues that one process may delete */
@@ -42,6 +44,8 @@ struct options {
 /* Reads argv, environment and rc file. 0; or -EINVAL after one sentence on `err`
  * that names the option, its value and what is accepted. */
 int options_parse(struct options *o, int argc, char **argv, FILE *err);
+/* The same of a command that mounts nothing: [options] [ORG[/PROJECT]]. */
+int options_parse_source(struct options *o, int argc, char **argv, FILE *err);
 void options_done(struct options *o);
 void options_help(FILE *out);
 
@@ -52,7 +56,13 @@ void options_help(FILE *out);
  * read is refused. *ret is owned by the caller, who wipes it with token_free.
  * 0; -ENOENT (nowhere), -EACCES (refused), -EINVAL (empty, or characters that
  * cannot be in a token); a sentence is written to `err`. */
-int token_read(const struct options *o, char **ret, FILE *err);
+enum token_place { TOKEN_VARIABLE, TOKEN_FILE, TOKEN_CREDENTIAL, TOKEN_RC };
+int token_read(const struct options *o, char **ret, enum token_place *place, FILE *err);
+/* The same from where it was found, and from nowhere else. -EOPNOTSUPP without a sentence
+ * where that can be read once only: a variable, a pipe. */
+int token_again(const struct options *o, enum token_place place, char **ret, FILE *err);
+/* Where that is, for a person; owned by the caller, NULL without memory. */
+char *token_where(const struct options *o, enum token_place place);
 void token_free(char *token);
 
 #endif

@@ -28,4 +28,8 @@ void process_name(pid_t tid, char name[PROCESS_NAME_MAX]);
  * True as well for a thread that has ended or cannot be seen. */
 bool process_wants_to_stop(pid_t tid);
 
+/* Is the thread, which waits for our answer, within mkdir(2)? Where the kernel does not let
+ * us see (another user's, Yama), whether its program is called mkdir. */
+bool process_makes_dir(pid_t tid);
+
 #endif

@@ -86,6 +86,76 @@ static void test_good_answer(void **state)
 	end(&f);
 }
 
+static void test_a_token_that_is_said_back(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	get(&f, "a/");
+	script_answer(&f.script, 0, 403, NULL, "{\"detail\":\"t0ken t0ke t0kent0ken is not allowed\"}");
+	assert_string_equal(f.words, "HTTP 403: ***** t0ke ********** is not allowed");
+	get(&f, "a/");
+	script_answer(&f.script, 1, 500, NULL, "Bearer t0ken\n");
+	assert_string_equal(f.words, "HTTP 500: Bearer *****");
+	end(&f);
+}
+
+struct renewer {
+	struct fixture *f;
+	const char *token;
+	unsigned asked;
+};
+
+static void on_renew(void *arg)
+{
+	struct renewer *r = arg;
+
+	r->asked++;
+	api_set_token(&r->f->api, r->token);
+}
+
+/* The transport sees each time that the token is `t0ken`: what it is is not the matter. */
+static void test_a_refused_token_is_read_again(void **state)
+{
+	struct fixture f;
+	struct renewer r = {.f = &f, .token = "t0ken"};
+
+	(void)state;
+	begin(&f);
+	f.api.renew = on_renew;
+	f.api.renew_arg = &r;
+	get(&f, "a/");
+	script_answer(&f.script, 0, 401, NULL, "{\"detail\":\"Invalid token\"}");
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(f.error, -EACCES);
+	assert_non_null(strstr(f.words, "Invalid token; a new token is taken from its file"));
+	assert_int_equal(r.asked, 1);
+
+	/* two were sent with the old one: both go once more, and it is read once */
+	assert_true(api_set_token(&f.api, "0ld"));
+	f.api.transport = &f.script.transport;
+	f.script.any_token = true;
+	get(&f, "b/");
+	get(&f, "c/");
+	script_answer(&f.script, 1, 401, NULL, "");
+	script_answer(&f.script, 2, 401, NULL, "");
+	assert_int_equal(r.asked, 2);
+	assert_int_equal(f.answers, 1);
+	f.script.any_token = false;
+	assert_int_equal(api_tick(&f.api), -1);
+	assert_int_equal(f.script.n, 5);
+	script_answer(&f.script, 3, 200, NULL, "{}");
+	assert_int_equal(f.error, 0);
+	/* and no more than once */
+	script_answer(&f.script, 4, 401, NULL, "");
+	assert_int_equal(f.answers, 3);
+	assert_int_equal(f.error, -EACCES);
+	assert_int_equal(r.asked, 2);
+	assert_int_equal(api_tick(&f.api), -1);
+	end(&f);
+}
+
 static void test_retries(void **state)
 {
 	struct fixture f;
@@ -293,7 +363,7 @@ static void test_words(void **state)
 	words_are("<!DOCTYPE html><html><body>502</body></html>", "an HTML page, not an answer of the API");
 	words_are("{\"detail\":[{\"type\":\"missing\",\"loc\":[\"query\",\"limit\"],\"msg\":\"Field required\","
 		  "\"ctx\":{\"a\":\"b\"}}]}",
-		  "type: missing; Field required");
+		  "Field required");
 	words_are("plain words\nand more", "plain words");
 	words_are("{\"detail\":\"esc\\u001b[2J\\nape\"}", "esc [2J ape");
 	words_are(" \r\n", "");
@@ -455,12 +525,20 @@ static void test_away_meanwhile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_answer), cmocka_unit_test(test_retries),
-		cmocka_unit_test(test_no_retry),    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_governor),    cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_cursor),	    cmocka_unit_test(test_table),
-		cmocka_unit_test(test_words),	    cmocka_unit_test(test_reference),
-		cmocka_unit_test(test_away),	    cmocka_unit_test(test_away_meanwhile),
+		cmocka_unit_test(test_good_answer),
+		cmocka_unit_test(test_a_refused_token_is_read_again),
+		cmocka_unit_test(test_a_token_that_is_said_back),
+		cmocka_unit_test(test_retries),
+		cmocka_unit_test(test_no_retry),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_governor),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_cursor),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_reference),
+		cmocka_unit_test(test_away),
+		cmocka_unit_test(test_away_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

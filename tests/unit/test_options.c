@@ -455,6 +455,8 @@ static void test_rc(void **state)
 	rc_done(&r);
 }
 
+static enum token_place place; /* where the last one was */
+
 /* Reads the token with -o token_file=NAME (NULL: without). */
 static int read_token(const char *name, char **token)
 {
@@ -468,7 +470,7 @@ static int read_token(const char *name, char **token)
 	snprintf(path, sizeof(path), "%s/%s", home, name ? name : "");
 	o.token_file = name ? path : NULL;
 	*token = NULL;
-	r = token_read(&o, token, err);
+	r = token_read(&o, token, &place, err);
 	fclose(err);
 	assert_null(strstr(said, "0123"));
 	if (r < 0)
@@ -518,6 +520,76 @@ static void test_token_precedence(void **state)
 	assert_null(getenv("SENTRY_AUTH_TOKEN"));
 	setenv("SENTRY_AUTH_TOKEN", "", 1);
 	expect_token(NULL, "from-credential");
+}
+
+/* Reads it again from where it was. */
+static int again(const char *name, char **token)
+{
+	char path[128];
+	struct options o = {0};
+	FILE *err = fmemopen(said, sizeof(said), "w");
+	int r;
+
+	memset(said, 0, sizeof(said));
+	assert_non_null(err);
+	snprintf(path, sizeof(path), "%s/%s", home, name ? name : "");
+	o.token_file = name ? path : NULL;
+	*token = NULL;
+	r = token_again(&o, place, token, err);
+	fclose(err);
+	assert_true((r == 0) == (*token != NULL));
+	return r;
+}
+
+static void expect_again(const char *name, const char *want)
+{
+	char *token;
+
+	assert_int_equal(again(name, &token), 0);
+	assert_string_equal(token, want);
+	token_free(token);
+}
+
+static void test_token_again(void **state)
+{
+	char path[128];
+	char *token;
+
+	(void)state;
+	write_file("token", "one", 0600);
+	expect_token("token", "one");
+	write_file("token", "two", 0600);
+	expect_again("token", "two");
+	write_file("token", "three", 0640); /* as strict as the first time */
+	assert_int_equal(again("token", &token), -EACCES);
+	assert_said("chmod 600");
+
+	/* each from its own place, though a better one has a token by now */
+	write_file(".sentryclirc", "[auth]\ntoken=from-rc\n", 0600);
+	expect_token(NULL, "from-rc");
+	write_file("sentry-token", "from-credential", 0440);
+	setenv("CREDENTIALS_DIRECTORY", home, 1);
+	setenv("SENTRY_TOKEN", "from-plain", 1);
+	expect_again(NULL, "from-rc");
+	unsetenv("SENTRY_TOKEN");
+	expect_token(NULL, "from-credential");
+	write_file("sentry-token", "newer", 0440);
+	expect_again(NULL, "newer");
+	snprintf(path, sizeof(path), "%s/sentry-token", home);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(again(NULL, &token), -ENOENT);
+	assert_said("not where it was");
+
+	/* what can be read once */
+	setenv("SENTRY_AUTH_TOKEN", "from-auth", 1);
+	expect_token(NULL, "from-auth");
+	assert_int_equal(again(NULL, &token), -EOPNOTSUPP);
+	assert_string_equal(said, "");
+	place = TOKEN_FILE;
+	snprintf(path, sizeof(path), "%s/pipe", home);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(again("pipe", &token), -EOPNOTSUPP);
+	unlink(path);
 }
 
 static void test_token_wiped(void **state)
@@ -593,7 +665,8 @@ int main(void)
 		TEST(test_precedence),	       TEST(test_bad_values),  TEST(test_bad_arguments),
 		TEST(test_bad_environment),    TEST(test_help),	       TEST(test_loopback),
 		TEST(test_insecure_and_paths), TEST(test_rc),	       TEST(test_token_precedence),
-		TEST(test_token_wiped),	       TEST(test_token_modes), TEST(test_token_bad)};
+		TEST(test_token_again),	       TEST(test_token_wiped), TEST(test_token_modes),
+		TEST(test_token_bad)};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""What stands before the sandbox server: TLS with certificates made here, a proxy, and a listener that should hear nothing.
+
+Each is one thread a connection on 127.0.0.1 and keeps the first bytes of what it was sent.
+"""
+
+import pathlib
+import socket
+import ssl
+import subprocess
+import threading
+
+
+class Listener:
+    """Accepts connections, keeps their first bytes in `heard`, and hangs up."""
+
+    def __init__(self, port=0):
+        self.heard, self.connections = [], []
+        self.server = socket.create_server(("127.0.0.1", port), backlog=64)
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            self.connections.append(connection)
+            threading.Thread(target=self.guarded, args=(connection,), daemon=True).start()
+
+    def guarded(self, connection):
+        connection.settimeout(20)
+        try:
+            self.serve(connection)
+        except OSError as e:
+            self.heard.append(f"{type(e).__name__}: {e}".encode())
+        finally:
+            connection.close()
+
+    def serve(self, connection):
+        self.heard.append(connection.recv(65536))
+
+    def stop(self):
+        if self.server.fileno() < 0:
+            return
+        # close() alone would leave the accept() waiting
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+        for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass    # it has ended
+
+
+def join(one, other):
+    """Carries bytes both ways until either side ends."""
+    def carry(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+    back = threading.Thread(target=carry, args=(other, one), daemon=True)
+    back.start()
+    carry(one, other)
+    back.join()
+
+
+class Tls(Listener):
+    """TLS on one side, the sandbox in clear text on the other. `ca`: clients must have a certificate of it."""
+
+    def __init__(self, target, certificate, ca=None, port=0):
+        self.target = int(target.rsplit(":", 1)[1])
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate)
+        if ca:
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            self.context.load_verify_locations(ca)
+        super().__init__(port)
+
+    def serve(self, connection):
+        with self.context.wrap_socket(connection, server_side=True) as secure, \
+                socket.create_connection(("127.0.0.1", self.target)) as plain:
+            self.connections += [secure, plain]
+            join(secure, plain)
+
+
+class Proxy(Listener):
+    """An HTTP proxy; whatever name it is asked to connect to, it connects to `target` on 127.0.0.1."""
+
+    def __init__(self, target):
+        self.target = int(target)
+        super().__init__()
+
+    def serve(self, connection):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(65536)
+        self.heard.append(head)
+        with socket.create_connection(("127.0.0.1", self.target)) as onward:
+            if head.startswith(b"CONNECT "):
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                onward.sendall(head)
+            join(connection, onward)
+
+
+class Authority:
+    """A certificate authority of its own."""
+
+    def __init__(self, where):
+        self.where = pathlib.Path(where)
+        self.where.mkdir()
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                     "-subj", "/CN=an authority of the tests", "-keyout", "ca.key", "-out", "ca.pem",
+                     "-addext", "basicConstraints=critical,CA:true", "-addext", "keyUsage=critical,keyCertSign")
+        self.pem = self.where / "ca.pem"
+
+    def openssl(self, *words):
+        subprocess.run(["openssl", *words], cwd=self.where, check=True, capture_output=True, timeout=60)
+
+    def certificate(self, name, *names, expired=False):
+        """A file with a key and a certificate for these names (`DNS:...`, `IP:...`)."""
+        (self.where / f"{name}.ext").write_text("subjectAltName=" + ",".join(names))
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                     "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                     "-days", "-1" if expired else "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+        both = self.where / f"{name}.pem"
+        both.write_text((self.where / f"{name}.key").read_text() + (self.where / f"{name}.crt").read_text())
+        return both
