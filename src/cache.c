@@ -381,7 +381,7 @@ int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *g
 {
 	const struct resource *r = map_get(&c->resources, str_of(key));
 
-	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
+	return r && r->lister && !has_content(r) ? lister_give(r->lister, to, given) : -ENOENT;
 }
 
 struct resource *cache_holder(struct cache *c, const struct item *i)

@@ -102,6 +102,22 @@ static int refresh_by_listing(struct op *op, const struct item *item)
 	return window_is_part(key) && item->fetched < op->start - fresh_ms(SOURCE_ISSUE_FRESH_S) ? -EAGAIN : 0;
 }
 
+int source_is_latest(struct op *op, const struct node *issue, const struct timespec *event)
+{
+	const struct item *item = issue->item;
+	int r = -ENOENT;
+
+	if (!item->listed || item->mtime.tv_sec > event->tv_sec)
+		return -ENOENT;
+	if (op->start - item->fetched <= fresh_ms(SOURCE_ISSUE_FRESH_S))
+		return 0;
+	if (!op->stale_ok)
+		r = refresh_by_listing(op, item);
+	if (r)
+		return r == -EINPROGRESS ? r : -ENOENT;
+	return item->mtime.tv_sec <= event->tv_sec ? 0 : -ENOENT;
+}
+
 /* Brings an issue's row up to date: one that a listing holds by that listing alone,
  * another by itself. An older copy will do when the server is slow. */
 static int refresh_issue(struct op *op, const struct node *issue)

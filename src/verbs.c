@@ -252,16 +252,33 @@ struct str verb_read(const struct handle *h)
 static int link_in_memory(struct op *op, struct buf *b)
 {
 	cleanup_ask struct ask a = {0};
+	const struct node *issue = node_above(op->node, &item_issue);
+	struct timespec event;
 	struct resource *res;
+	bool older = false;
 	size_t i;
+	int r;
 
 	if (op->node->kind->parent != KIND_EVENTS || ask_listing(op->mount, op->node->parent, &a))
 		return -ENOENT;
 	a.want.peek = true;
-	if (op_need(op, &a.want, &res) || !dir_link(res->listing, op->node->name, &i))
+	r = op_need(op, &a.want, &res);
+	if (r) {
+		/* an older one will do while the issue has no newer event: who reads many issues reads
+		 * long after they were listed */
+		a.want.fresh_ms *= CACHE_KEPT_TIMES;
+		r = op_need(op, &a.want, &res);
+		older = true;
+	}
+	if (r || !dir_link(res->listing, op->node->name, &i))
 		return -ENOENT;
+	event = res->listing->items[i]->mtime;
 	buf_printf(b, "%s%s", res->listing->items[i]->name, op->node->kind->suffix);
-	return b->error;
+	if (older && issue && !str_starts(str_of(op->node->name), "oldest."))
+		r = source_is_latest(op, issue, &event);
+	if (r)
+		b->len = 0;
+	return r ? r : b->error;
 }
 
 /* The event that was fetched to learn its id is its file's content as well. */
@@ -287,7 +304,10 @@ int verb_readlink(struct op *op)
 	if (!S_ISLNK(op->node->kind->mode))
 		return -EINVAL;
 	buf_init(&b, 4096);
-	if (op->node->kind->from != FROM_DOCUMENT || link_in_memory(op, &b)) {
+	r = op->node->kind->from == FROM_DOCUMENT ? link_in_memory(op, &b) : -ENOENT;
+	if (r == -EINPROGRESS)
+		return r;
+	if (r) {
 		ahead_sibling(op);
 		r = source_get(op, op->node, false, &s, &stamp);
 		if (r)

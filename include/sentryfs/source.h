@@ -48,6 +48,10 @@ int source_lacks(struct op *op, const struct node *n, const char *name, enum fea
 /* Notes that what the server said is not what this file shows. */
 void source_report(struct op *op, const struct node *n, int r);
 
+/* Is an event of that time still the issue's newest, by the row that a listing of issues has of it? -ENOENT: no,
+ * or no listing tells; -EINPROGRESS: that listing is being refreshed. */
+int source_is_latest(struct op *op, const struct node *issue, const struct timespec *event);
+
 /* What came as the latest, oldest or recommended event of an issue is the document of that
  * event's id too; `n` is below the issue. */
 void source_adopt_event(struct op *op, const struct node *n, const struct resource *res);
