@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A mount under random faults, held against the truth: what every read may show, and what became of every write.
 
-The model knows each issue's fixed bytes and each value that was ever written. Walkers, readers and writers, all from one
-seed, do random operations while the server spoils one answer in ten. An operation gives what is true or an error, within its
-time; a write is done once or reported. tools/soak and test_mount_random.py run it.
+The model knows each issue's fixed bytes and each value that was ever written. Walkers, readers and writers, all from
+one seed, do random operations while the server spoils one answer in ten. An operation gives what is true or an error,
+within its time; a write is done once or reported. tools/soak and test_mount_random.py run it.
 """
 
 import collections
@@ -50,7 +50,8 @@ class Model:
     def __init__(self, server, mount, seed, walks=0):
         self.server, self.mount, self.seed = server, mount, seed
         # what grows at the server grows here: a run that looks at the memory changes what leaves no trace there
-        self.controls = (("isBookmarked", ("true", "false")), ("priority", ("high", "medium", "low")))[:1 if walks else 2]
+        self.controls = (("isBookmarked", ("true", "false")), ("priority", ("high", "medium", "low")))
+        self.controls = self.controls[:1 if walks else 2]
         self.operations = (*self.OPERATIONS, (Model.walk, walks))
         self.lock = threading.Lock()
         self.count = collections.Counter()
@@ -271,8 +272,8 @@ class Model:
 
     def figures(self, faults):
         c = self.count
-        return (f"seed {self.seed}: {c['operations']} operations ({c['read']} reads, {c['list']} listings, {c['write']} writes), "
-                f"{c['requests']} requests, {faults} faults, {c['errors']} errors, the slowest {self.slowest:.1f} s, "
+        return (f"seed {self.seed}: {c['operations']} operations ({c['read']} reads, {c['list']} listings, "
+                f"{c['write']} writes), {c['requests']} requests, {faults} faults, {c['errors']} errors, the slowest {self.slowest:.1f} s, "
                 f"{c['sent']} changes sent of {c['changes']}, wrong {len(self.wrong)}")
 
 
