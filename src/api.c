@@ -30,7 +30,7 @@ struct api_call {
 	char *path, *url;
 	char *body;	/* or NULL */
 	void *transfer; /* NULL while it waits */
-	bool ahead;
+	bool ahead, bulk;
 	bool probe;
 	bool once;	 /* its time is for all its tries and what they wait for */
 	bool renewed;	 /* a 401 was tried again */
@@ -38,6 +38,7 @@ struct api_call {
 	enum api_class class;
 	unsigned tries, within_ms;
 	int64_t deadline, due; /* ms */
+	int64_t not_before;    /* ms: it is slowed until then, whatever room there is */
 	api_done_fn *done;
 	void *arg;
 };
@@ -69,7 +70,7 @@ bool api_set_token(struct api *a, const char *token)
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
 {
-	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
+	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1, .online_since = -1};
 	list_init(&a->waiting);
 	list_init(&a->running);
 	a->origin = strdup(origin);
@@ -148,6 +149,23 @@ static enum api_class classify(const char *method, const char *path)
 	return API_GET;
 }
 
+const char *api_class_name(enum api_class class)
+{
+	static const char *const names[API_CLASSES] = {
+		[API_ISSUE_LIST] = "issue_list",
+		[API_ISSUE] = "issue",
+		[API_EVENT] = "event",
+		[API_TAGS] = "tags",
+		[API_PROJECT_EVENTS] = "project_events",
+		[API_GET] = "get",
+		[API_PUT] = "put",
+		[API_POST] = "post",
+		[API_DELETE] = "delete",
+	};
+
+	return names[class];
+}
+
 /* ---- what an error body says ---- */
 
 static void add_words(struct buf *b, const cJSON *j, int depth)
@@ -212,6 +230,11 @@ void api_error_words(struct buf *b, struct str body)
 static struct governor *governor_of(const struct api_call *c)
 {
 	return &c->api->governors[c->class];
+}
+
+static enum rank rank_of(const struct api_call *c)
+{
+	return c->ahead ? RANK_AHEAD : c->bulk ? RANK_BULK : RANK_WAITED_FOR;
 }
 
 static void wait_until(struct api_call *c, int64_t due)
@@ -313,9 +336,6 @@ static void finish(struct api_call *c, struct http_response *r)
 	if (answer.error && answer.error != -ENOENT)
 		journal_add(&a->errors, a->clock, "%s %s: %s: %s", c->method, c->path, strerrordesc_np(-answer.error),
 			    answer.words);
-	else if (!answer.error && c->class >= API_PUT)
-		journal_add(&a->changes, a->clock, "%s %s %ld %s", c->method, c->path, r->status,
-			    c->body ? c->body : "");
 	if (str_to_u64(http_header(r, "X-Hits"), &answer.hits))
 		answer.hits = UINT64_MAX;
 	if (str_to_u64(http_header(r, "X-Max-Hits"), &answer.hits_max))
@@ -335,6 +355,8 @@ static void on_response(void *arg, struct http_response *r)
 	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
 		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
 	if (!r->error) {
+		if (a->offline_since >= 0 || a->online_since < 0)
+			a->online_since = now;
 		a->offline_since = -1;
 		reach_found(&a->reach);
 	} else if (a->offline_since < 0) {
@@ -406,7 +428,11 @@ static void start(struct api_call *c)
 		wait_until(c, now);
 		return;
 	}
-	wait = c->probe ? 0 : governor_wait(governor_of(c), a->clock, c->ahead);
+	if (now < c->not_before) {
+		wait_until(c, c->not_before);
+		return;
+	}
+	wait = c->probe ? 0 : governor_wait(governor_of(c), a->clock, rank_of(c));
 	if (wait) {
 		wait_until(c, now + wait < c->deadline ? now + wait : c->deadline);
 		return;
@@ -454,9 +480,11 @@ static struct api_call *new_call(struct api *a, const struct api_request *rq, ap
 	c->method = literal(rq->method);
 	c->class = classify(rq->method, rq->path);
 	c->ahead = rq->ahead;
+	c->bulk = rq->bulk;
 	c->once = c->class >= API_PUT || rq->within_ms;
 	c->within_ms = rq->within_ms ? rq->within_ms : a->timeout_s * 1000;
-	c->deadline = a->clock->now_ms(a->clock) + c->within_ms;
+	c->deadline = a->clock->now_ms(a->clock) + rq->delay_ms + c->within_ms;
+	c->not_before = rq->delay_ms ? c->deadline - c->within_ms : 0;
 	c->path = strdup(rq->path);
 	c->url = url.error ? NULL : str_dup(buf_str(&url));
 	c->body = rq->body ? strdup(rq->body) : NULL;
@@ -529,15 +557,21 @@ void api_cancel(struct api_call *c)
 	call_free(c);
 }
 
-void api_hurry(struct api_call *c)
+void api_hurry(struct api_call *c, const struct api_request *rq)
 {
-	if (c->ahead && !c->transfer)
-		c->due = 0; /* what is kept for others is for it now */
+	bool slow = c->not_before && rq->delay_ms;
+
+	if (!slow)
+		c->not_before = 0;
+	/* what is kept for others is for it now */
+	if (!slow && (c->ahead || !rq->bulk) && !c->tries)
+		c->due = 0;
+	c->bulk = (c->ahead || c->bulk) && rq->bulk;
 	c->ahead = false;
 }
 
-/* Starts those of the waiting calls that may; those that somebody waits for first. */
-static void start_waiting(struct api *a, bool ahead)
+/* Starts those of the waiting calls that may. */
+static void start_waiting(struct api *a, enum rank rank)
 {
 	struct list batch, *l = a->waiting.next;
 	int64_t now = a->clock->now_ms(a->clock);
@@ -548,7 +582,8 @@ static void start_waiting(struct api *a, bool ahead)
 
 		l = l->next;
 		/* an answer may have made room before the time */
-		if (c->ahead == ahead && (c->due <= now || is_refused(c) || (a->answered && !c->tries))) {
+		if (rank_of(c) == rank &&
+		    (c->due <= now || is_refused(c) || (a->answered && !c->tries && now >= c->not_before))) {
 			list_remove(&c->link);
 			list_add(&batch, &c->link);
 		}
@@ -570,8 +605,9 @@ int64_t api_tick(struct api *a)
 {
 	int64_t now, next = -1;
 
-	start_waiting(a, false);
-	start_waiting(a, true);
+	start_waiting(a, RANK_WAITED_FOR);
+	start_waiting(a, RANK_BULK);
+	start_waiting(a, RANK_AHEAD);
 	a->answered = false;
 	now = a->clock->now_ms(a->clock);
 	if (!a->offline && !reach_due(&a->reach, now))

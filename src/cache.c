@@ -101,7 +101,7 @@ static int64_t wall_ms(const struct cache *c)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static int begin(struct resource *r, bool ahead);
+static int begin(struct resource *r, const struct cache_want *want);
 
 /* Tells all who wait; each may ask again and so wait again. */
 static void settle(struct resource *r, int error)
@@ -110,7 +110,7 @@ static void settle(struct resource *r, int error)
 
 	if (r->again && !error) {
 		r->outdated = true;
-		error = begin(r, false);
+		error = begin(r, &(struct cache_want){0});
 		if (!error)
 			return;
 	}
@@ -221,10 +221,13 @@ static void on_progress(void *arg)
 	}
 }
 
-static int begin(struct resource *r, bool ahead)
+static int begin(struct resource *r, const struct cache_want *want)
 {
 	struct cache *c = r->cache;
+	struct api_request rq = {.method = "GET", .path = r->key, .ahead = want->ahead};
 
+	if (want->asker)
+		want->asker->asks(want->asker, &rq, true);
 	r->asked = now_ms(c);
 	r->again = false;
 	if (r->class) {
@@ -236,25 +239,30 @@ static int begin(struct resource *r, bool ahead)
 			.class = r->class,
 			.max = r->max,
 			.asked = r->asked,
-			.ahead = ahead,
+			.ahead = rq.ahead,
+			.bulk = rq.bulk,
+			.delay_ms = rq.delay_ms,
 			.known = r->asked - r->swept < CACHE_SWEEP_MS && !r->outdated ? r->listing : NULL,
 		};
 
 		r->lister = lister_new(&plan, on_listing, on_progress, r);
 		return r->lister ? 0 : -ENOMEM;
 	}
-	r->call = api_send(c->api, &(struct api_request){.method = "GET", .path = r->key, .ahead = ahead}, on_document,
-			   r);
+	r->call = api_send(c->api, &rq, on_document, r);
 	return r->call ? 0 : -ENOMEM;
 }
 
 /* What was asked for ahead of its need is needed now. */
-static void hurry(struct resource *r)
+static void hurry(struct resource *r, const struct cache_want *want)
 {
+	struct api_request rq = {0};
+
+	if (want->asker)
+		want->asker->asks(want->asker, &rq, false);
 	if (r->call)
-		api_hurry(r->call);
+		api_hurry(r->call, &rq);
 	if (r->lister)
-		lister_hurry(r->lister);
+		lister_hurry(r->lister, &rq);
 }
 
 static bool has_content(const struct resource *r)
@@ -312,7 +320,7 @@ static bool is_good_meanwhile(struct resource *r, const struct cache_want *want,
 		return false;
 	if (r->fetched < now - fresh * CACHE_KEPT_TIMES && !away && !failed)
 		return false;
-	if (!is_busy(r) && !failed && begin(r, want->ahead))
+	if (!is_busy(r) && !failed && begin(r, want))
 		return false;
 	return true;
 }
@@ -355,11 +363,11 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	if (want->peek)
 		return -EINPROGRESS;
 	if (!is_busy(r)) {
-		error = begin(r, want->ahead);
+		error = begin(r, want);
 		if (error)
 			return error;
 	} else if (!want->ahead) {
-		hurry(r);
+		hurry(r, want);
 	}
 	if (w)
 		list_add(&r->waiters, &w->link);

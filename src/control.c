@@ -14,6 +14,7 @@
 #include "sentryfs/kinds.h"
 #include "sentryfs/mount.h"
 #include "sentryfs/name.h"
+#include "sentryfs/process.h"
 #include "sentryfs/report.h"
 #include "sentryfs/source.h"
 
@@ -128,6 +129,15 @@ int control_outdate_issue(struct op *op, const struct node *n, const struct item
 	return r ? r : control_outdate(op, n, path, str_of(issue->id));
 }
 
+/* `uid 1000, pid 4711 (bash)`; the caller frees it. */
+static char *who(const struct op *op)
+{
+	char name[PROCESS_NAME_MAX], *by;
+
+	process_name(op->tid, name);
+	return asprintf(&by, "uid %u, pid %d (%s)", (unsigned)op->uid, (int)op->tid, name) < 0 ? NULL : by;
+}
+
 int control_new_change(struct op *op, const struct node *n, char *what)
 {
 	const struct mount *m = op->mount;
@@ -141,6 +151,7 @@ int control_new_change(struct op *op, const struct node *n, char *what)
 	op->change->within_ms = m->options->timeout * 1000;
 	op->change->until = op->locked ? op->start + OP_LOCKED_WAIT_MS : 0;
 	op->change->what = what;
+	op->change->by = who(op);
 	op->change->about = about ? item_ref(about) : NULL;
 	op->change->report = report_change;
 	return about && about->class == &item_issue ? control_outdate_issue(op, n, about) : 0;

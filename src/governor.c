@@ -54,12 +54,17 @@ static int64_t until_reset_ms(const struct clock *clock, int64_t reset)
 }
 
 /* What is left for others than those who wait. */
-static unsigned reserve(unsigned of, bool ahead)
+static unsigned reserve(unsigned of, enum rank rank)
 {
-	return ahead ? (of + 4) / 5 : 0;
+	unsigned kept = (of + 4) / 5;
+
+	if (rank == RANK_WAITED_FOR)
+		return 0;
+	/* where there is one, nothing can be kept of it, but from who does not wait */
+	return rank == RANK_BULK && kept >= of ? 0 : kept;
 }
 
-int64_t governor_wait(const struct governor *g, const struct clock *clock, bool ahead)
+int64_t governor_wait(const struct governor *g, const struct clock *clock, enum rank rank)
 {
 	int64_t now = clock->now_ms(clock);
 
@@ -69,12 +74,12 @@ int64_t governor_wait(const struct governor *g, const struct clock *clock, bool 
 	if (g->blocked > now)
 		return 0;
 	if (!is_known(g, clock))
-		return g->running < UNKNOWN_AT_ONCE || !ahead ? 0 : AGAIN_MS;
-	if (g->at_once && g->running + reserve(g->at_once, ahead) >= g->at_once)
+		return g->running < UNKNOWN_AT_ONCE || rank == RANK_WAITED_FOR ? 0 : AGAIN_MS;
+	if (g->at_once && g->running + reserve(g->at_once, rank) >= g->at_once)
 		return AGAIN_MS;
 	if (wall_s(clock) >= g->reset)
 		return 0; /* a new window; its first answer tells of it */
-	if (g->counted + reserve(g->limit, ahead) >= g->remaining)
+	if (g->counted + reserve(g->limit, rank) >= g->remaining)
 		return until_reset_ms(clock, g->reset);
 	return 0;
 }

@@ -22,6 +22,20 @@ static void skip_space(struct str *s)
 	}
 }
 
+/* The length of the string at the start of `s`, with its quotes. */
+static size_t string_length(struct str s)
+{
+	const char *end = s.s, *q;
+
+	while ((end = memchr(end + 1, '"', s.n - (size_t)(end + 1 - s.s)))) {
+		for (q = end; q[-1] == '\\';)
+			q--;
+		if ((end - q) % 2 == 0)
+			return (size_t)(end + 1 - s.s);
+	}
+	return s.n;
+}
+
 /* Takes one token off *s: a string with its quotes, a mark, or a run of anything else. */
 static struct str take_token(struct str *s)
 {
@@ -33,9 +47,7 @@ static struct str take_token(struct str *s)
 	if (!t.n)
 		return t;
 	if (*t.s == '"') {
-		while (n < t.n && t.s[n] != '"')
-			n += t.s[n] == '\\' ? 2 : 1;
-		n++;
+		n = string_length(t);
 	} else if (!strchr("{}[],:", *t.s)) {
 		while (n < t.n && !is_space(t.s[n]) && (!t.s[n] || !strchr("{}[],:\"", t.s[n])))
 			n++;
@@ -247,19 +259,31 @@ static bool closes(struct str t)
 /* Takes a whole value off *s. */
 static struct str take_value(struct str *s)
 {
-	struct str value, t;
-	size_t depth = 0;
+	size_t depth = 0, i = 0;
+	struct str value;
 
 	skip_space(s);
 	value = *s;
+	if (!value.n || (*value.s != '{' && *value.s != '['))
+		return take_token(s);
 	do {
-		t = take_token(s);
-		if (opens(t))
+		switch (value.s[i]) {
+		case '"':
+			i += string_length((struct str){value.s + i, value.n - i}) - 1;
+			break;
+		case '{':
+		case '[':
 			depth++;
-		else if (closes(t) && depth)
+			break;
+		case '}':
+		case ']':
 			depth--;
-	} while (t.n && depth);
-	value.n = (size_t)(s->s - value.s);
+			break;
+		}
+	} while (++i < value.n && depth);
+	value.n = i;
+	s->s += i;
+	s->n -= i;
 	return value;
 }
 
@@ -401,7 +425,7 @@ static int plain_next(struct plain *p)
 	return (unsigned char)p->piece.s[p->at++];
 }
 
-static bool same_text(struct str a, struct str b)
+bool json_same(struct str a, struct str b)
 {
 	struct plain left, right;
 	int c;
@@ -485,83 +509,6 @@ bool json_step(struct json_walk *w, struct str *name, struct str *value)
 	*name = (struct str){NULL, 0};
 	*value = take_value(&w->rest);
 	return value->n && !closes(*value);
-}
-
-/* The member whose name is this token, as it stands or decoded. */
-static bool same_member(struct str text, struct str token, struct str *ret)
-{
-	struct str name;
-
-	if (!enter(&text, '{'))
-		return false;
-	while (take_member(&text, &name, ret))
-		if (same_text(name, token))
-			return true;
-	return false;
-}
-
-int json_merge(struct buf *b, struct str object, struct str delta)
-{
-	struct str rest = delta, name, value, other;
-	char mark = '{';
-
-	if (!enter(&rest, '{') || !enter(&object, '{'))
-		return -EBADMSG;
-	while (take_member(&object, &name, &value)) {
-		buf_addc(b, mark);
-		mark = ',';
-		buf_add_str(b, name);
-		buf_addc(b, ':');
-		buf_add_str(b, same_member(delta, name, &other) ? other : value);
-	}
-	buf_puts(b, mark == '{' ? "{}" : "}");
-	return b->error;
-}
-
-bool json_covers(struct str value, struct str expect)
-{
-	struct str name, wanted, have;
-
-	skip_space(&value);
-	skip_space(&expect);
-	if (str_eqz(expect, "[]"))
-		return value.n && !str_eqz(value, "null");
-	if (value.n && *value.s == '[' && expect.n && *expect.s != '[') {
-		bool any = false;
-
-		take_token(&value);
-		while (!any && (have = take_value(&value)).n && !closes(have)) {
-			any = json_covers(have, expect);
-			take_token(&value);
-		}
-		return any;
-	}
-	if (!expect.n || *expect.s != '{')
-		return same_text(value, expect);
-	if (!value.n || *value.s != '{')
-		return false;
-	take_token(&expect);
-	while (take_member(&expect, &name, &wanted))
-		if (!json_covers(same_member(value, name, &have) ? have : STR("null"), wanted))
-			return false;
-	return true;
-}
-
-bool json_covers_delta(struct str delta, struct str expect)
-{
-	struct str name, wanted, have;
-	bool any = false;
-
-	if (!enter(&expect, '{') || !delta.n)
-		return false;
-	while (take_member(&expect, &name, &wanted)) {
-		if (!same_member(delta, name, &have))
-			continue;
-		if (!json_covers(have, wanted))
-			return false;
-		any = true;
-	}
-	return any;
 }
 
 void json_quote(struct buf *b, struct str text)

@@ -425,8 +425,11 @@ static void on_page(void *arg, struct api_answer *answer)
 static bool fetch(struct part *p)
 {
 	const struct lister_plan *plan = &lister_of(p)->plan;
-	struct api_request rq = {.method = "GET", .path = plan->key, .cursor = p->cursor, .ahead = plan->ahead};
+	struct api_request rq = {
+		.method = "GET", .path = plan->key, .cursor = p->cursor, .ahead = plan->ahead, .bulk = plan->bulk};
 
+	if (!lister_of(p)->pages)
+		rq.delay_ms = plan->delay_ms;
 	p->call = api_send(plan->api, &rq, on_page, p);
 	return p->call;
 }
@@ -576,14 +579,15 @@ int lister_give(const struct lister *l, struct listing *to, size_t *given)
 	return r;
 }
 
-void lister_hurry(struct lister *l)
+void lister_hurry(struct lister *l, const struct api_request *rq)
 {
+	l->plan.bulk = (l->plan.ahead || l->plan.bulk) && rq->bulk;
 	l->plan.ahead = false;
 	for (struct list *at = l->parts.all.next; at != &l->parts.all; at = at->next)
 		if (part_at(at)->call)
-			api_hurry(part_at(at)->call);
+			api_hurry(part_at(at)->call, rq);
 	if (l->batch)
-		api_hurry(l->batch);
+		api_hurry(l->batch, rq);
 }
 
 struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, void (*progress)(void *), void *arg)

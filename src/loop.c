@@ -13,6 +13,7 @@
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
 #include "sentryfs/op.h"
+#include "sentryfs/status.h"
 
 /* Requests taken from the kernel before sockets are looked at again. */
 #define BATCH 64
@@ -32,6 +33,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
@@ -47,6 +49,8 @@ static bool take_signals(int fd, struct mount *m)
 	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
 			mount_reload(m);
+		else if (info.ssi_signo == SIGUSR1)
+			status_log(m);
 		else
 			stop = true;
 	}

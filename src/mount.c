@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "sentryfs/log.h"
 #include "sentryfs/name.h"
@@ -37,8 +38,11 @@ static void renew_token(void *arg)
 		return;
 	r = token_again(m->options, m->token_place, &token, err);
 	fclose(err);
-	if (r && n)
-		log_warning("the token was not read again: %.*s", (int)strcspn(said, "\n"), said);
+	if (r && n) {
+		said[strcspn(said, "\n")] = '\0';
+		log_warning("the token was not read again: %s", said);
+		journal_add(&m->api.errors, m->clock, "the token was not read again: %s", said);
+	}
 	if (!r && api_set_token(&m->api, token)) {
 		access_forget(&m->access);
 		log_warning("a new token was read from where the first one was");

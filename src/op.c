@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "sentryfs/log.h"
 #include "sentryfs/process.h"
 
 /* The kernel tells an interrupt once, for any signal; look again this often. */
@@ -79,6 +80,27 @@ static void on_progress(struct waiter *w)
 		move_to(op, &op->mount->ready);
 }
 
+/* What it asks of the server counts for its process. */
+static void on_asks(struct asker *k, struct api_request *rq, bool begins)
+{
+	struct op *op = container_of(k, struct op, asker);
+	struct mount *m = op->mount;
+	struct crowd_place p = crowd_ask(&m->crowd, op->tid, begins, m->options->crawl, now_ms(m));
+	char name[PROCESS_NAME_MAX];
+
+	rq->bulk = p.bulk;
+	rq->delay_ms = p.delay_ms;
+	if (!p.news)
+		return;
+	process_name(op->tid, name);
+	log_warning("%s (pid %d, uid %u) asked for over %u things: each further one waits %d ms; option crawl", name,
+		    (int)op->tid, (unsigned)op->uid, m->options->crawl, CROWD_BRAKE_MS);
+	journal_add(&m->api.errors, m->clock,
+		    "%s (pid %d, uid %u) asked for over %u things: each further one waits %d ms (option crawl); keep "
+		    "an indexer away with fuse.sentryfs in PRUNEFS of /etc/updatedb.conf",
+		    name, (int)op->tid, (unsigned)op->uid, m->options->crawl, CROWD_BRAKE_MS);
+}
+
 struct op *op_new(struct mount *m, const struct op_reply *reply, void *request, int (*run)(struct op *),
 		  struct node *node, const char *name)
 {
@@ -90,6 +112,7 @@ struct op *op_new(struct mount *m, const struct op_reply *reply, void *request, 
 	list_init(&op->waiter.link);
 	op->waiter.settled = on_settled;
 	op->waiter.progress = on_progress;
+	op->asker.asks = on_asks;
 	op->mount = m;
 	op->reply = reply;
 	op->request = request;
@@ -175,6 +198,7 @@ int op_wait(struct op *op, struct change *c)
 int op_need(struct op *op, struct cache_want *want, struct resource **ret)
 {
 	want->since = op->start;
+	want->asker = &op->asker;
 	want->stale_ok |= op->stale_ok;
 	return cache_need(&op->mount->cache, want, want->peek ? NULL : &op->waiter, ret);
 }

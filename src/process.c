@@ -62,6 +62,21 @@ bool process_of(pid_t tid, struct process *p)
 	return true;
 }
 
+void process_name(pid_t tid, char name[PROCESS_NAME_MAX])
+{
+	FILE *f = tid ? open_proc(tid, "comm") : NULL;
+	size_t n = f ? fread(name, 1, PROCESS_NAME_MAX - 1, f) : 0;
+
+	if (f)
+		fclose(f);
+	if (n && name[n - 1] == '\n')
+		n--;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+			name[i] = '?';
+	snprintf(name + n, PROCESS_NAME_MAX - n, "%s", n ? "" : "?");
+}
+
 bool process_same(const struct process *a, const struct process *b)
 {
 	return a->tgid == b->tgid && a->began == b->began;

@@ -185,6 +185,10 @@ static int check_project(struct start *s, const char *org, const char *project, 
 	if (r)
 		return explain(s, r, key.data, "organization of that name", why);
 	item = map_get(&res->listing->by_name, str_of(project));
+	/* an address of the web interface has its number; a slug never is one */
+	for (size_t i = 0; !item && i < res->listing->n; i++)
+		if (!strcmp(res->listing->items[i]->id, project))
+			item = res->listing->items[i];
 	if (!item) {
 		buf_printf(why, "organization %s has no project %s that this token can see", org, project);
 		return -ENOENT;
@@ -221,8 +225,24 @@ int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *wh
 		n = child(&s, n, KIND_ORG, o->org, org);
 	if (o->project) {
 		n = child(&s, n, KIND_PROJECTS, "projects", NULL);
-		n = child(&s, n, KIND_PROJECT, o->project, project);
+		n = child(&s, n, KIND_PROJECT, project->name, project);
 	}
 	m->root = n;
 	return n ? 0 : -ENOMEM;
+}
+
+int root_whoami(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *why)
+{
+	struct start s = {
+		.mount = m, .waiter = {.settled = on_settled, .progress = on_progress}, .wait = wait, .arg = arg};
+	struct cache_want want = {.key = "", .fresh_ms = 300000};
+	struct resource *res;
+	int r;
+
+	list_init(&s.waiter.link);
+	r = fetch(&s, &want, &res);
+	if (r)
+		return explain(&s, r, "", "API at that address", why);
+	access_learn(&m->access, blob_str(res->document));
+	return 0;
 }

@@ -124,6 +124,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), ISSUE_ALONE_FRESH_S, &a);
 	good = keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
 	a.want.since = op->start;
+	a.want.asker = &op->asker;
 	if (!r)
 		r = good ? cache_need(&op->mount->cache, &a.want, NULL, &res) : op_need(op, &a.want, &res);
 	if (!r && res->document) {

@@ -8,13 +8,13 @@ import pytest
 from conftest import TOP
 
 FLOORS = {
-    0: "buf str name json map list log clock journal process cachedir options rc token target origin",
+    0: "buf str name json cover map list log clock journal process cachedir options rc token target origin weburl live fetched",
     1: "http",
     2: "api link governor reach",
     3: "item listing part lister store keep cache change report query search window secret render frame form trace",
-    4: "tree kinds access guard scratch mount op source searches views index ahead attr show event summary about verbs dir wish details assignee control comment bulk write root",
-    5: "fs loop",
-    6: "main",
+    4: "tree kinds access crowd guard scratch mount op source searches views index ahead attr xattr show event summary about status verbs dir wish details assignee control comment bulk write root",
+    5: "fs loop launch",
+    6: "main command cmd_status doctor fetch locate",
 }
 FLOOR = {name: n for n, names in FLOORS.items() for name in names.split()}
 

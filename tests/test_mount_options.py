@@ -28,6 +28,7 @@ BAD = {
     "cache": ("tape", "one of memory|disk"),
     "cache-size": ("512Q", "a size from 1M to 1024G"),
     "cache-memory": ("1023K", "a size from 1M to 1024G"),
+    "crawl": ("none", "a number from 0 to 1000000"),
     "offline": ("1", "no value"),
     "uid": ("root", "a number from 0 to 4294967294"),
     "gid": ("4294967295", "a number from 0 to 4294967294"),

@@ -20,6 +20,8 @@ struct access {
 	bool write, remove;	  /* the scopes */
 	bool no_write, no_remove; /* a request was refused for a lack of scope */
 	char *user_id;		  /* owned; NULL: not known, or the token is no user's */
+	char *user;		  /* owned: an e-mail address or a name, for a person; the same */
+	char *scopes;		  /* owned: parted by blanks; NULL: not known */
 };
 
 /* The answer of /api/0/. Servers that do not tell scopes leave them unknown. */

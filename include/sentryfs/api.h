@@ -49,6 +49,7 @@ struct api {
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
+	int64_t online_since;  /* ms, -1 until it has answered once */
 	struct reach reach;
 	struct api_call *probe; /* while it looks whether the server is back */
 };
@@ -58,6 +59,8 @@ void api_done(struct api *a);
 /* Another token from now on; what is under way ends with its own. False when it is the same,
  * or without memory. */
 bool api_set_token(struct api *a, const char *token);
+/* What a bucket is called for a person. */
+const char *api_class_name(enum api_class class);
 
 struct api_answer {
 	int error; /* 0 or -errno, by the table */
@@ -81,6 +84,8 @@ struct api_request {
 	const char *body;   /* JSON, or NULL */
 	unsigned within_ms; /* an answer must have come by then; 0: the api's timeout */
 	bool ahead;	    /* nobody waits for it yet: it gives way */
+	bool bulk;	    /* who waits for it asks for much: it gives way too, to who does not */
+	unsigned delay_ms;  /* it is not sent before */
 };
 
 struct api_call;
@@ -93,8 +98,8 @@ struct api_call;
  */
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);
 void api_cancel(struct api_call *c);
-/* Somebody waits for it now. */
-void api_hurry(struct api_call *c);
+/* Somebody waits for it now, who is as `rq` says: `bulk`, and slowed (`delay_ms`) or not. */
+void api_hurry(struct api_call *c, const struct api_request *rq);
 
 /* Starts what has waited long enough. Returns ms until it wants to be called
  * again, -1 when nothing waits. */

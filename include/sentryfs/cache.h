@@ -70,16 +70,23 @@ void cache_init(struct cache *c, struct api *api, size_t bytes_max);
 void cache_done(struct cache *c);
 void cache_drop(struct cache *c); /* forgets what nobody waits for */
 
+/* Who wants it, for whoever keeps the peace among them: fills in `bulk` and `delay_ms` of a
+ * request that begins for it, or (!begins) of one that was begun for another. */
+struct asker {
+	void (*asks)(struct asker *k, struct api_request *rq, bool begins);
+};
+
 struct cache_want {
 	const char *key;
 	const struct item_class *class; /* NULL: a document */
 	const char *scope;
-	size_t max;	  /* items at the most */
-	int64_t fresh_ms; /* how old an answer may be */
-	int64_t since;	  /* ms: an answer or an error that came after this is good enough */
-	bool stale_ok;	  /* an older answer will do, and nothing is asked for */
-	bool peek;	  /* never ask the server */
-	bool ahead;	  /* nobody waits for it yet; `w` is NULL */
+	size_t max;	     /* items at the most */
+	int64_t fresh_ms;    /* how old an answer may be */
+	int64_t since;	     /* ms: an answer or an error that came after this is good enough */
+	bool stale_ok;	     /* an older answer will do, and nothing is asked for */
+	bool peek;	     /* never ask the server */
+	bool ahead;	     /* nobody waits for it yet; `w` is NULL */
+	struct asker *asker; /* borrowed; NULL: the mount itself */
 };
 
 /*

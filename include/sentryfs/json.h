@@ -52,6 +52,9 @@ struct json_walk {
 void json_walk(struct json_walk *w, struct str container);
 bool json_step(struct json_walk *w, struct str *name, struct str *value);
 
+/* Do both values have the same text (json_plain)? Needs no memory. */
+bool json_same(struct str a, struct str b);
+
 /* Adds the object `object` with the members of the object `delta` in the place of its
  * own of the same name; what it lacks is left out. Both valid JSON. 0; -EBADMSG when
  * one is not an object. */

@@ -34,6 +34,8 @@ struct lister_plan {
 	size_t max;	       /* items at the most */
 	int64_t asked;	       /* ms: now */
 	bool ahead;	       /* nobody waits for it yet */
+	bool bulk;	       /* who waits for it asks for much */
+	unsigned delay_ms;     /* before the first page */
 	struct listing *known; /* bring this up to date by its head; or NULL */
 };
 
@@ -55,7 +57,7 @@ struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, 
  * is left to the end. Without `to` it tells whether it would. -ENOENT: it is brought up to date by its head, or too
  * short for it. */
 int lister_give(const struct lister *l, struct listing *to, size_t *given);
-void lister_hurry(struct lister *l);  /* somebody waits for it now */
-void lister_cancel(struct lister *l); /* accepts NULL */
+void lister_hurry(struct lister *l, const struct api_request *rq); /* as api_hurry */
+void lister_cancel(struct lister *l);				   /* accepts NULL */
 
 #endif

@@ -8,6 +8,7 @@
 #include "sentryfs/cache.h"
 #include "sentryfs/change.h"
 #include "sentryfs/clock.h"
+#include "sentryfs/crowd.h"
 #include "sentryfs/guard.h"
 #include "sentryfs/list.h"
 #include "sentryfs/options.h"
@@ -32,6 +33,7 @@ struct mount {
 	struct scratches scratches;
 	struct searches searches;
 	struct ahead ahead;
+	struct crowd crowd;
 	struct node *root;  /* what inode 1 is */
 	struct list parked; /* operations that wait */
 	struct list ready;  /* operations that run at the next turn */

@@ -59,6 +59,7 @@ struct op_reply {
 
 struct op {
 	struct waiter waiter;
+	struct asker asker;
 	struct list link; /* in mount->parked or mount->ready, or in none */
 	struct mount *mount;
 	const struct op_reply *reply;
@@ -79,6 +80,7 @@ struct op {
 	int attr_set;
 	struct change *change; /* shared; once it is under way */
 	pid_t tid;	       /* of the caller; 0: not to be seen from here */
+	uid_t uid;	       /* of the caller */
 	int64_t start;	       /* ms */
 	int64_t deadline;      /* ms: ETIMEDOUT after it, or `late` */
 	int late;	       /* -errno: the end is known, and what it still waits for may fail */
