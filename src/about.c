@@ -14,12 +14,12 @@
 #include "sentryfs/show.h"
 
 /* What is in a directory that stands in several places is told at the first of them. */
-static void add_tree(struct buf *b, enum kind_id dir, unsigned depth, bool seen[KIND_FILE])
+static void add_tree(struct buf *b, const struct dialect *d, enum kind_id dir, unsigned depth, bool seen[KIND_FILE])
 {
 	for (size_t i = 0; i < kinds_count; i++) {
 		const struct kind *k = &kinds[i];
 
-		if (k->parent != dir || k->id == dir)
+		if (k->parent != dir || k->id == dir || !dialect_has(d, k->feature))
 			continue;
 		buf_printf(b, "%*s", (int)depth * 2, "");
 		if (k->name)
@@ -30,18 +30,18 @@ static void add_tree(struct buf *b, enum kind_id dir, unsigned depth, bool seen[
 		buf_puts(b, kind_is_dir(k) ? "/\n" : S_ISLNK(k->mode) ? "@\n" : "\n");
 		if (kind_is_dir(k) && !seen[k->id]) {
 			seen[k->id] = true;
-			add_tree(b, k->id, depth + 1, seen);
+			add_tree(b, d, k->id, depth + 1, seen);
 		}
 	}
 }
 
 /* What can be written, walked out of the table too. */
-static void add_controls(struct buf *b)
+static void add_controls(struct buf *b, const struct dialect *d)
 {
 	for (size_t i = 0; i < kinds_count; i++) {
 		const struct kind *k = &kinds[i], *dir = kind_of(k->parent);
 
-		if (!k->control)
+		if (!k->control || !dialect_has(d, k->feature))
 			continue;
 		buf_printf(b, "| %s%s%s | %s |\n", k->parent == KIND_ISSUE || !dir->name ? "" : dir->name,
 			   k->parent == KIND_ISSUE || !dir->name ? "" : "/", k->name ? k->name : "NNN-author.md",
@@ -64,8 +64,10 @@ static void add_searching(struct buf *b)
 		"  `grep TEXT index.tsv` looks at every issue that is listed.\n\n");
 }
 
-static void add_writing(struct buf *b, const struct options *o)
+static void add_writing(struct buf *b, const struct mount *m)
 {
+	const struct options *o = m->options;
+
 	if (o->read_only) {
 		buf_puts(b, "## Writing\n\nThis mount is read-only.\n\n");
 		return;
@@ -76,7 +78,7 @@ static void add_writing(struct buf *b, const struct options *o)
 		 "server took it;\na text (statusDetails, merge, comments, .bulk) when the file is closed. Why the "
 		 "last write "
 		 "failed stands in\n`ISSUE/last-error`. Editors and `sed -i` work.\n\n| file | takes |\n|---|---|\n");
-	add_controls(b);
+	add_controls(b, &m->dialect);
 	if (o->no_delete)
 		buf_puts(b, "\nNothing can be deleted but a comment of your own: this mount has nodelete.\n\n");
 	else
@@ -131,8 +133,8 @@ int show_readme(struct buf *b, const struct source *s)
 		   m->api.origin, m->options->mountpoint, SENTRYFS_VERSION);
 	add_steps(b, m);
 	buf_puts(b, "## What is where\n\n```\n");
-	add_tree(b, KIND_MOUNT, 0, seen);
-	add_tree(b, m->root->kind->id, 0, seen);
+	add_tree(b, &m->dialect, KIND_MOUNT, 0, seen);
+	add_tree(b, &m->dialect, m->root->kind->id, 0, seen);
 	buf_printf(
 		b,
 		"```\n\n`/` marks a directory, `@` a symlink, `<...>` a name that Sentry gives.\n\n"
@@ -151,10 +153,15 @@ int show_readme(struct buf *b, const struct source *s)
 		"- Lists are asked for again after 30 s (issues, events) or 5 min (the others), events never.\n"
 		"- `events/recommended.*`, and `oldest.*` where not all events are listed, are found by their "
 		"names alone.\n"
-		"- `issues/.bulk/` is not listed: what is written into a file of it goes to many issues.\n",
+		"- `issues/.bulk/` is not listed: what is written into a file of it goes to many issues.\n"
+		"- An issue's `attachments/` and `user-reports.jsonl` are not listed either, since few issues have "
+		"any: name "
+		"them.\n"
+		"- What this server does not have is not in the tree above; its name is EOPNOTSUPP, and last-error "
+		"says what to do instead.\n",
 		m->options->query, m->options->max_issues);
 	add_searching(b);
-	add_writing(b, m->options);
+	add_writing(b, m);
 	buf_printf(b,
 		   "## When something fails\n\n"
 		   "`.sentryfs/errors` has a line for each failed request, with the server's words.\n\n"

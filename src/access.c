@@ -45,7 +45,7 @@ static int add_scope(void *arg, const cJSON *scope, struct str bytes)
 	return 0;
 }
 
-void access_learn(struct access *a, struct str whoami)
+void access_learn(struct access *a, struct str whoami, bool writer_deletes)
 {
 	cleanup_buf struct buf text = {0};
 	struct str auth, scopes;
@@ -63,6 +63,7 @@ void access_learn(struct access *a, struct str whoami)
 		a->scopes = str_dup(buf_str(&text));
 	a->remove = json_covers(scopes, STR("\"event:admin\""));
 	a->write = a->remove || json_covers(scopes, STR("\"event:write\""));
+	a->remove |= a->write && writer_deletes;
 }
 
 void access_refused(struct access *a, enum need need)

@@ -232,6 +232,8 @@ static int ask_page(struct op *op, const struct node *issue, size_t offset, stru
 {
 	char url[128];
 
+	if (!dialect_has(&op->mount->dialect, FEATURE_FULL_PAGES))
+		return -EOPNOTSUPP;
 	snprintf(url, sizeof(url), "organizations/{o}/issues/{i}/events/?full=1&per_page=%u&cursor=0%%3A%zu%%3A0",
 		 PAGE_MAX, offset);
 	return ask_document(op->mount, issue, url, STR(""), FRESH_FOREVER, a);
@@ -288,6 +290,19 @@ static bool has_body(struct op *op, const struct node *n)
 	return !op_need(op, &a.want, &res);
 }
 
+/* A server whose lists have whole events has told the body already. */
+static bool take_listed(struct op *op, const struct node *n)
+{
+	cleanup_ask struct ask a = {0};
+	struct str bytes;
+
+	if (!n->item || json_member(blob_str(n->item->json), "entries", &bytes) ||
+	    ask_document(op->mount, n, n->kind->url, STR(""), FRESH_FOREVER, &a))
+		return false;
+	cache_adopt(&op->mount->cache, a.key.data, n->item->json, n->item->fetched);
+	return true;
+}
+
 /* Where the event is in its listing; SIZE_MAX when that is not in memory. *count: of how many. */
 static size_t find_event(struct op *op, const struct node *n, size_t *count)
 {
@@ -341,7 +356,7 @@ int ahead_event(struct op *op)
 	if (!op->noted)
 		n->parent->bodies++;
 	op->noted = true;
-	if (op->paged || has_body(op, n))
+	if (op->paged || has_body(op, n) || take_listed(op, n))
 		return 0;
 	index = find_event(op, n, &count);
 	if (index == SIZE_MAX || count < 2)

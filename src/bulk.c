@@ -255,6 +255,8 @@ static int bulk_issue(struct op *op, struct node *n, struct map *seen, struct it
 	if (!r)
 		r = field->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
 	if (!r)
+		r = wish_complete(&w, &op->mount->dialect, issue);
+	if (!r)
 		r = add_to_steps(op->change, seen, &w, issue, &step);
 	return r == -EINPROGRESS || r == -ENOMEM ? r : add_line(op->change, name, step, r, w.words);
 }

@@ -84,7 +84,10 @@ static void finish(struct lister *l, struct lister_end *end)
 static void fail(struct lister *l, int error, const struct api_answer *answer)
 {
 	cleanup_free char *words = answer && answer->words ? strdup(answer->words) : NULL;
-	struct lister_end end = {.error = error, .status = answer ? answer->status : 0, .words = words};
+	struct lister_end end = {.error = error,
+				 .status = answer ? answer->status : 0,
+				 .unrouted = answer && answer->unrouted,
+				 .words = words};
 
 	finish(l, &end);
 }

@@ -18,6 +18,9 @@
 /* Requests taken from the kernel before sockets are looked at again. */
 #define BATCH 64
 #define IDLE_MS 60000
+/* The store is written to when the kernel has asked for nothing so long, at the latest after so long. */
+#define STORE_AFTER_MS 3
+#define STORE_WITHIN_MS 1000
 
 static void closep(int *fd)
 {
@@ -69,12 +72,18 @@ int fs_loop(struct fs *f, struct http *h)
 	__attribute__((cleanup(closep))) int signals = open_signals();
 	struct mount *m = fs_mount(f);
 	struct pollfd fds[2] = {{.fd = fs_fd(f), .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	int64_t stored = 0;
+	bool busy = false;
 	int r = signals < 0 ? -errno : 0;
 
 	while (!r) {
 		int64_t wait = nearest_ms(op_tick(m), api_tick(&m->api));
-		int64_t keep = keep_tick(&m->cache);
+		int64_t now = m->clock->now_ms(m->clock), keep = STORE_AFTER_MS;
 
+		if (!busy || now - stored >= STORE_WITHIN_MS) {
+			keep = keep_tick(&m->cache);
+			stored = now;
+		}
 		wait = nearest_ms(wait, keep);
 		if (m->woke)
 			http_renew(h);
@@ -83,8 +92,9 @@ int fs_loop(struct fs *f, struct http *h)
 		r = http_poll(h, fds, 2, (int)wait);
 		if (r || (fds[1].revents && take_signals(signals, m)))
 			break;
+		busy = false;
 		for (int i = 0; i < BATCH && (r = fs_receive(f)) > 0; i++)
-			;
+			busy = true;
 		if (r > 0)
 			r = 0;
 	}

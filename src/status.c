@@ -112,8 +112,8 @@ int show_status(struct buf *b, const struct source *s)
 	const struct mount *m = s->mount;
 	cleanup_free char *token_from = token_where(m->options, m->token_place);
 
-	buf_printf(b, "version\t%s\nserver\t%s\nmountpoint\t%s\npid\t%d\n", SENTRYFS_VERSION, m->api.origin,
-		   m->options->mountpoint, (int)getpid());
+	buf_printf(b, "version\t%s\nserver\t%s\ndialect\t%s\nmountpoint\t%s\npid\t%d\n", SENTRYFS_VERSION,
+		   m->api.origin, dialect_name(&m->dialect), m->options->mountpoint, (int)getpid());
 	buf_printf(b, "query\t%s\nmax_issues\t%u\nmax_events\t%u\ntimeout\t%u\n", m->options->query,
 		   m->options->max_issues, m->options->max_events, m->options->timeout);
 	buf_printf(b, "requests\t%llu\nerrors\t%llu\noperations\t%llu\ncached_bytes\t%zu\ncache_memory\t%zu\n",

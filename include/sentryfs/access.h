@@ -24,8 +24,9 @@ struct access {
 	char *scopes;		  /* owned: parted by blanks; NULL: not known */
 };
 
-/* The answer of /api/0/. Servers that do not tell scopes leave them unknown. */
-void access_learn(struct access *a, struct str whoami);
+/* The answer of /api/0/. Servers that do not tell scopes leave them unknown.
+ * `writer_deletes`: event:write is enough to delete. */
+void access_learn(struct access *a, struct str whoami, bool writer_deletes);
 void access_refused(struct access *a, enum need need);
 void access_forget(struct access *a);
 bool access_may(const struct access *a, const struct options *o, enum need need);

@@ -45,6 +45,10 @@ struct api {
 	struct list waiting; /* calls that have a time to wait for */
 	struct list running; /* and those that were sent */
 	struct journal requests, errors, changes;
+	/* Where requests of an organization go: an origin that the caller owns, NULL: `origin`. */
+	char *(*region)(void *arg, struct str organization);
+	void *region_arg;
+	bool limited;  /* the server tells its rate limits */
 	bool answered; /* since the last tick: there may be room for who waits */
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
@@ -70,6 +74,7 @@ struct api_answer {
 	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
 	uint64_t hits_max; /* what the server stops counting at; UINT64_MAX: not told */
 	const char *words; /* one sentence for a person when error is set */
+	bool unrouted;	   /* a 404 of no object but of the path: the server has nothing there */
 	bool unsent;	   /* it never reached the server */
 	bool uncertain;	   /* no answer that tells whether a change was done */
 	bool lacks_scope;  /* a 403 that says so (WWW-Authenticate: insufficient_scope) */
