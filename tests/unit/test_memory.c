@@ -534,6 +534,115 @@ static int write_bulk(struct stand *s)
 	return r;
 }
 
+/* ---- searches ---- */
+
+static struct node *search_dir(struct stand *s)
+{
+	return below(s, s->f.issues->parent, "search");
+}
+
+static int list_search(struct stand *s)
+{
+	struct node *dir = search_dir(s), *n = below(s, dir, "is:resolved&limit=3");
+	int r = do_op(s, verb_opendir, n, NULL, NULL, NULL, NULL);
+
+	if (!r)
+		r = do_op(s, verb_lookup, n, "WEB-1", NULL, NULL, NULL);
+	node_unref(n, 1);
+	node_unref(dir, 1);
+	return r;
+}
+
+static int list_window(struct stand *s)
+{
+	struct node *dir = search_dir(s), *n = below(s, dir, "&statsPeriod=1h&assignee=a \"b");
+	int r;
+
+	s->f.script.clock.now += 400000;
+	r = do_op(s, verb_opendir, n, NULL, NULL, NULL, NULL);
+	node_unref(n, 1);
+	node_unref(dir, 1);
+	return r;
+}
+
+static int look_for_search(struct stand *s)
+{
+	struct node *dir = search_dir(s);
+	int r = do_op(s, verb_lookup, dir, "level:error", NULL, NULL, NULL);
+
+	node_unref(dir, 1);
+	return r;
+}
+
+static int refuse_search(struct stand *s)
+{
+	struct node *dir = search_dir(s), *n = below(s, dir, "a:b&c=d");
+	int r = do_op(s, verb_opendir, n, NULL, NULL, NULL, NULL);
+
+	node_unref(n, 1);
+	node_unref(dir, 1);
+	return r == -EINVAL ? 0 : r;
+}
+
+static int make_search(struct stand *s)
+{
+	struct node *dir = search_dir(s);
+	int r = do_op(s, verb_mkdir, dir, "TypeError", NULL, NULL, NULL);
+
+	/* the try without memory may have made it */
+	if (!r || r == -EEXIST)
+		r = do_op(s, verb_opendir, dir, NULL, NULL, NULL, NULL);
+	if (!r)
+		r = do_op(s, verb_rmdir, dir, "TypeError", NULL, NULL, NULL);
+	node_unref(dir, 1);
+	return r;
+}
+
+static int list_assignees(struct stand *s)
+{
+	struct node *dir = below(s, s->f.issues->parent, "by-assignee");
+	int r = do_op(s, verb_opendir, dir, NULL, NULL, NULL, NULL);
+
+	if (!r)
+		r = do_op(s, verb_lookup, dir, "a@b", NULL, NULL, NULL);
+	node_unref(dir, 1);
+	return r;
+}
+
+static int list_organization(struct stand *s)
+{
+	struct node *dir = below(s, s->f.issues->parent->parent->parent, "issues");
+	int r = do_op(s, verb_opendir, dir, NULL, NULL, NULL, NULL);
+
+	node_unref(dir, 1);
+	return r;
+}
+
+static int read_index(struct stand *s)
+{
+	int r = read_file(s, s->f.issues->parent, "index.tsv", "\nWEB-1\t");
+
+	return r ? r : read_file(s, s->f.issues->parent, "index.jsonl", "\"shortId\":\"WEB-1\"");
+}
+
+static int write_bulk_all(struct stand *s)
+{
+	struct node *dir = search_dir(s), *search = below(s, dir, "a:b"), *bulk = below(s, search, ".bulk"),
+		    *n = below(s, bulk, "status");
+	int flags = O_WRONLY, r;
+	struct handle *h = NULL;
+
+	r = do_op(s, verb_open_write, n, NULL, fill_flags, &flags, &h);
+	if (!r)
+		r = write_text_to(s, h, "resolved\n");
+	handle_free(h);
+	node_unref(n, 1);
+	node_unref(bulk, 1);
+	node_unref(search, 1);
+	node_unref(dir, 1);
+	return r;
+}
+
 static int remove_file(struct stand *s)
 {
 	int r = do_op(s, verb_unlink, s->f.issue, "title", NULL, NULL, NULL);
@@ -634,6 +743,15 @@ EACH(write_nonsense)
 EACH(write_comment)
 EACH(save_by_rename)
 EACH(write_bulk)
+EACH(list_search)
+EACH(list_window)
+EACH(look_for_search)
+EACH(refuse_search)
+EACH(make_search)
+EACH(list_assignees)
+EACH(list_organization)
+EACH(read_index)
+EACH(write_bulk_all)
 EACH(remove_file)
 EACH(delete_issue)
 
@@ -647,21 +765,25 @@ static int print_total(void **state)
 int main(void)
 {
 #define TEST(op) cmocka_unit_test(test_##op)
-	const struct CMUnitTest tests[] = {TEST(lookup_listed), TEST(lookup_unlisted),
-					   TEST(list_issues),	TEST(list_and_look),
-					   TEST(list_comments), TEST(list_tags),
-					   TEST(list_hashes),	TEST(read_item),
-					   TEST(read_title),	TEST(read_details),
-					   TEST(read_activity), TEST(read_assigned),
-					   TEST(read_members),	TEST(read_status_of_mount),
-					   TEST(read_readme),	TEST(read_latest),
-					   TEST(read_event),	TEST(read_event_text),
-					   TEST(read_frames),	TEST(read_summary),
-					   TEST(write_status),	TEST(write_ignored),
-					   TEST(write_team),	TEST(write_nonsense),
-					   TEST(write_comment), TEST(save_by_rename),
-					   TEST(write_bulk),	TEST(remove_file),
-					   TEST(delete_issue)};
+	const struct CMUnitTest tests[] = {TEST(lookup_listed),	 TEST(lookup_unlisted),
+					   TEST(list_issues),	 TEST(list_and_look),
+					   TEST(list_comments),	 TEST(list_tags),
+					   TEST(list_hashes),	 TEST(read_item),
+					   TEST(read_title),	 TEST(read_details),
+					   TEST(read_activity),	 TEST(read_assigned),
+					   TEST(read_members),	 TEST(read_status_of_mount),
+					   TEST(read_readme),	 TEST(read_latest),
+					   TEST(read_event),	 TEST(read_event_text),
+					   TEST(read_frames),	 TEST(read_summary),
+					   TEST(write_status),	 TEST(write_ignored),
+					   TEST(write_team),	 TEST(write_nonsense),
+					   TEST(write_comment),	 TEST(save_by_rename),
+					   TEST(write_bulk),	 TEST(list_search),
+					   TEST(list_window),	 TEST(look_for_search),
+					   TEST(refuse_search),	 TEST(make_search),
+					   TEST(list_assignees), TEST(list_organization),
+					   TEST(read_index),	 TEST(write_bulk_all),
+					   TEST(remove_file),	 TEST(delete_issue)};
 
 	return cmocka_run_group_tests(tests, NULL, print_total);
 }
