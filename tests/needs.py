@@ -23,6 +23,7 @@ LACKS = {
 TESTS = {
     "test_commands.py": {r"test_within_the_rate_limit": "limits"},
     "test_mount_cost.py": {r"test_a_triage_costs_less_than_through_json\[.*\]": "words"},  # its figures are of Sentry's JSON
+    "test_mount_life.py": {r"test_two_hundred_who_hang_can_all_be_interrupted\[.*\]": "oldest"},
     "test_mount_limits.py": {
         r"test_sixteen_greps_and_a_person": "limits",
         r"test_refused_by_another_client_is_waited_out_without_a_storm": "limits",
@@ -60,7 +61,11 @@ TESTS = {
         r"test_sigusr1_writes_a_state_line": "sentry",
     },
     "test_mount_stream.py": {r"test_.*": "parts"},
+    "test_mount_audit.py": {r"test_what_was_not_done_is_not_said_to_be": "flags"},
     "test_mount_budget.py": {
+        r"test_budget_of_a_(directory|file)\[.*(recent|by-assignee).*\]": "terms",
+        # the list of events has them whole there, so these cost nothing
+        r"test_budget_of_a_file\[.*issues/<issue>/events/(<event>|latest).*\]": "full-pages",
         r"test_one_file_on_a_cold_mount": "sentry",
         r"test_budget_of_a_directory\[.*<project>/issues/\]": "sentry",
         r"test_budget_of_a_directory\[.*attachments/\]": "attachments",
@@ -78,7 +83,12 @@ TESTS = {
         r"test_short_pages_are_followed": "words",      # Sentry's filter that runs behind the paging
     },
     "test_mount_dialects.py": {r"test_.*": "sentry"},   # names its servers itself: once is enough
+    "test_mount_docs.py": {
+        r"test_the_newcomers_dialogue": "bodies",
+        r"test_search_tools_leave_out_what_only_takes_commands\[.*\]": "merge",
+    },
     "test_mount_examples.py": {
+        r"test_example\[.*(by-assignee|sort=freq).*\]": "terms",
         r"test_example\[.*activity.*\]": "activity",
         r"test_example\[.*assignedTo.*\]": "assignee",
         r"test_example\[.*priority.*\]": "priority",
@@ -90,11 +100,14 @@ TESTS = {
         r"test_ctrl_c_ends_a_reader_of_a_hung_server_in_100_ms\[readlink.*\]": "oldest",
     },
     "test_mount_listing.py": {
+        r"test_pages_of_events_side_by_side\[.*\]": "parts",
         r"test_parts_side_by_side_are_the_listing_in_order": "parts",
         r"test_a_server_that_takes_no_made_up_cursor_is_asked_in_order\[answer0\]": "parts",
         r"test_issues_that_move_while_it_is_listed_are_neither_lost_nor_twice": "parts",
     },
+    "test_mount_random.py": {r"test_nothing_wrong_under_random_faults": "platform"},
     "test_mount_read.py": {
+        r"test_a_link_is_listed_where_the_listing_tells_where_it_leads\[.*\]": "oldest",
         r"test_an_issue_has_every_file_of_the_table": "substatus",
         r"test_fields_are_the_issues_own": "substatus",
         r"test_events": "oldest",
