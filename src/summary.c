@@ -85,7 +85,7 @@ static void add_head(struct buf *b, const struct source *s)
 	buf_addc(b, '\n');
 	render_line(b, render_get(row, "permalink"), 300);
 	buf_puts(b, "\n\n");
-	add_both(b, "status", render_get(row, "status"), " (", render_get(row, "substatus"), ")");
+	add_both(b, "status", dialect_status(render_get(row, "status")), " (", render_get(row, "substatus"), ")");
 	buf_printf(b, "%-12s", "assignedTo");
 	if (show_assigned(b, &assigned))
 		buf_puts(b, "?\n");
