@@ -46,25 +46,24 @@ int show_field(struct buf *b, const struct source *s)
 
 int show_assigned(struct buf *b, const struct source *s)
 {
-	struct str who, email, bytes;
+	struct str who, bytes;
 
 	if (json_member(s->json, "assignedTo", &who) || *who.s != '{') {
 		buf_puts(b, "none\n");
 		return 0;
 	}
 	if (!json_member(who, "type", &bytes) && str_eqz(bytes, "\"team\"")) {
-		buf_puts(b, "team:");
-		if (json_member(who, "slug", &bytes) && json_member(who, "name", &bytes))
-			return -EBADMSG;
-		add_value(b, bytes);
-	} else if (!json_member(who, "email", &email) && email.n > 2 && *email.s == '"') {
-		add_value(b, email);
-	} else {
-		buf_puts(b, "user:");
-		if (json_member(who, "id", &bytes))
-			return -EBADMSG;
-		add_value(b, bytes);
+		if (!json_member(who, "slug", &bytes) || !json_member(who, "name", &bytes))
+			buf_puts(b, "team:");
+		else
+			bytes = who; /* one without a name is shown whole, rather than not at all */
+	} else if (json_member(who, "email", &bytes) || bytes.n <= 2 || *bytes.s != '"') {
+		if (!json_member(who, "id", &bytes))
+			buf_puts(b, "user:");
+		else
+			bytes = who;
 	}
+	add_value(b, bytes);
 	buf_addc(b, '\n');
 	return 0;
 }

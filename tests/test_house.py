@@ -8,7 +8,7 @@ import pytest
 from conftest import TOP
 
 FLOORS = {
-    0: "buf str name json map list log clock journal process cachedir options rc token target origin",
+    0: "buf str name json slice map list log clock journal process cachedir options rc token target origin",
     1: "http",
     2: "api link governor",
     3: "item listing part lister store keep cache change report query",
