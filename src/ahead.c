@@ -130,7 +130,11 @@ static void fetch(struct op *op, struct ask *a)
 {
 	struct resource *res;
 
+	/* who is slowed is not helped to ask for more */
+	if (crowd_ask(&op->mount->crowd, op->tid, false, op->mount->options->crawl, op->start).delay_ms)
+		return;
 	a->want.ahead = true;
+	a->want.asker = &op->asker;
 	cache_need(&op->mount->cache, &a->want, NULL, &res);
 }
 
@@ -140,6 +144,10 @@ static void fetch_sibling(struct op *op, const struct kind *k, struct node *issu
 	struct node *n;
 	int r;
 
+	if (k->from == FROM_PARTS) {
+		source_begin_parts(op, issue, true);
+		return;
+	}
 	if (k->from == FROM_DOCUMENT) {
 		r = ask_document(op->mount, issue, k->url, STR(""), k->fresh_s, &a);
 	} else if (k->none && k->none(issue->item)) {
@@ -187,7 +195,7 @@ void ahead_sibling(struct op *op)
 	const struct node *n = op->node, *issue = node_above(n, &item_issue);
 	struct ahead_run *run;
 
-	if (op->noted || !issue || (n->kind->from != FROM_DOCUMENT && n->kind->from != FROM_LISTING) || !n->kind->name)
+	if (op->noted || !issue || n->kind->from < FROM_DOCUMENT || !n->kind->name)
 		return;
 	op->noted = true;
 	run = advance(op, issue, n->kind);
@@ -302,7 +310,7 @@ int ahead_event(struct op *op)
 
 	if (!issue || issue->parent->kind->id != KIND_ISSUES)
 		return 0;
-	run = advance(op, issue, n->kind);
+	run = advance(op, issue, kind_of(KIND_EVENT)); /* whichever of an event's files is read */
 	if (run && !op->noted)
 		fetch_window(op, run, issue->parent);
 	/* the second body that is opened in a directory, or the first of a habit */

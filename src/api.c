@@ -5,7 +5,7 @@
  *
  * Owns the calls, the origin and the token. The governor is per endpoint class:
  * when a server says that nothing remains, the class waits until the reset that
- * it named. Must not know files, nodes or caches.
+ * it named. While the server is away (reach.h) only a probe is sent. Must not know files, nodes or caches.
  */
 #include "sentryfs/api.h"
 
@@ -19,23 +19,26 @@
 
 #define RETRIES_MAX 2
 #define RETRY_FIRST_MS 200
+#define CONNECT_LONG_MS 1000
 #define WORDS_MAX ((size_t)1024)
 #define URL_MAX ((size_t)8192)
 
 struct api_call {
-	struct list link; /* in api->waiting, or in none */
+	struct list link; /* in api->waiting, api->running, or in none */
 	struct api *api;
 	const char *method; /* a literal */
 	char *path, *url;
 	char *body;	/* or NULL */
 	void *transfer; /* NULL while it waits */
-	bool ahead;
+	bool ahead, bulk;
+	bool probe;
 	bool once;	 /* its time is for all its tries and what they wait for */
 	bool renewed;	 /* a 401 was tried again */
 	unsigned tokens; /* as api->tokens when it was sent */
 	enum api_class class;
 	unsigned tries, within_ms;
 	int64_t deadline, due; /* ms */
+	int64_t not_before;    /* ms: it is slowed until then, whatever room there is */
 	api_done_fn *done;
 	void *arg;
 };
@@ -69,6 +72,7 @@ int api_init(struct api *a, const char *origin, const char *token, unsigned time
 {
 	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
 	list_init(&a->waiting);
+	list_init(&a->running);
 	a->origin = strdup(origin);
 	return a->origin && api_set_token(a, token) ? 0 : -ENOMEM;
 }
@@ -84,6 +88,8 @@ static void call_free(struct api_call *c)
 
 void api_done(struct api *a)
 {
+	if (a->probe)
+		api_cancel(steal(&a->probe));
 	while (!list_empty(&a->waiting))
 		call_free(list_first(&a->waiting, struct api_call, link));
 	wipe(a->authorization);
@@ -209,6 +215,11 @@ static struct governor *governor_of(const struct api_call *c)
 	return &c->api->governors[c->class];
 }
 
+static enum rank rank_of(const struct api_call *c)
+{
+	return c->ahead ? RANK_AHEAD : c->bulk ? RANK_BULK : RANK_WAITED_FOR;
+}
+
 static void wait_until(struct api_call *c, int64_t due)
 {
 	c->due = due;
@@ -218,7 +229,10 @@ static void wait_until(struct api_call *c, int64_t due)
 
 static bool may_retry(const struct api_call *c, const struct http_response *r)
 {
-	if (c->tries > RETRIES_MAX || strcmp(c->method, "GET"))
+	if (c->tries > RETRIES_MAX || strcmp(c->method, "GET") || c->probe)
+		return false;
+	/* to connect in vain for seconds is enough */
+	if (reach_failed(r) && r->took_ms > CONNECT_LONG_MS)
 		return false;
 	if (r->error)
 		return r->error != -EFBIG && r->error != -EPROTO && r->error != -ENOMEM && r->error != -ETIMEDOUT;
@@ -300,15 +314,15 @@ static void finish(struct api_call *c, struct http_response *r)
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
 	answer.uncertain = is_uncertain(r);
+	answer.unsent = reach_failed(r);
 	answer.lacks_scope = r->status == 403 && str_has(http_header(r, "WWW-Authenticate"), "insufficient_scope");
 	if (answer.error && answer.error != -ENOENT)
 		journal_add(&a->errors, a->clock, "%s %s: %s: %s", c->method, c->path, strerrordesc_np(-answer.error),
 			    answer.words);
-	else if (!answer.error && c->class >= API_PUT)
-		journal_add(&a->changes, a->clock, "%s %s %ld %s", c->method, c->path, r->status,
-			    c->body ? c->body : "");
 	if (str_to_u64(http_header(r, "X-Hits"), &answer.hits))
 		answer.hits = UINT64_MAX;
+	if (str_to_u64(http_header(r, "X-Max-Hits"), &answer.hits_max))
+		answer.hits_max = UINT64_MAX;
 	if (!link_next(link, &answer.cursor))
 		answer.cursor = (struct str){NULL, 0};
 	c->done(c->arg, &answer);
@@ -323,17 +337,23 @@ static void on_response(void *arg, struct http_response *r)
 
 	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
 		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
-	if (!r->error)
+	if (!r->error) {
 		a->offline_since = -1;
-	else if (a->offline_since < 0)
+		reach_found(&a->reach);
+	} else if (a->offline_since < 0) {
 		a->offline_since = now;
+	}
 	c->transfer = NULL;
+	list_remove(&c->link);
 	governor_end(governor_of(c), a->clock, r);
 	due = retry_at(c, r, now);
-	if (due >= 0)
+	if (due >= 0) {
 		wait_until(c, due);
-	else
+	} else {
+		if (reach_failed(r))
+			reach_lost(&a->reach, r, now);
 		finish(c, r);
+	}
 	a->answered = true;
 }
 
@@ -349,14 +369,27 @@ static void give_up(struct api_call *c)
 	buf_done(&r.body);
 }
 
-/* Nothing is asked of the server. */
+/* Is nothing asked of the server? */
+static bool is_refused(const struct api_call *c)
+{
+	return c->api->offline || (c->api->reach.away && !c->probe);
+}
+
 static void refuse(struct api_call *c)
 {
-	struct http_response r = {.error = -EHOSTUNREACH,
-				  .words = "this mount is offline by its option, and the store does not have it"};
+	struct api *a = c->api;
+	bool changes = c->class >= API_PUT;
+	struct http_response r = {.error = a->offline ? -EHOSTUNREACH : a->reach.error};
+	cleanup_buf struct buf words = {0};
 
-	if (c->class >= API_PUT)
-		r.words = "this mount is offline by its option, so nothing can be changed";
+	buf_init(&words, WORDS_MAX);
+	if (!a->offline)
+		reach_words(&a->reach, changes, &words);
+	else
+		buf_puts(&words, changes ? "this mount is offline by its option, so nothing can be changed"
+					 : "this mount is offline by its option, and the store does not have it");
+	buf_addc(&words, '\0');
+	r.words = words.error ? "" : words.data;
 	finish(c, &r);
 }
 
@@ -372,11 +405,15 @@ static void start(struct api_call *c)
 		.timeout_ms = c->once ? (unsigned)(c->deadline - now) : c->within_ms,
 	};
 
-	if (a->offline) {
+	if (is_refused(c)) {
 		wait_until(c, now);
 		return;
 	}
-	wait = governor_wait(governor_of(c), a->clock, c->ahead);
+	if (now < c->not_before) {
+		wait_until(c, c->not_before);
+		return;
+	}
+	wait = c->probe ? 0 : governor_wait(governor_of(c), a->clock, rank_of(c));
 	if (wait) {
 		wait_until(c, now + wait < c->deadline ? now + wait : c->deadline);
 		return;
@@ -386,10 +423,12 @@ static void start(struct api_call *c)
 	c->tokens = a->tokens;
 	a->sent++;
 	c->transfer = a->transport->submit(a->transport, &rq, on_response, c);
-	if (!c->transfer) {
-		governor_end(governor_of(c), a->clock, NULL);
-		wait_until(c, now + RETRY_FIRST_MS);
+	if (c->transfer) {
+		list_add(&a->running, &c->link);
+		return;
 	}
+	governor_end(governor_of(c), a->clock, NULL);
+	wait_until(c, now + RETRY_FIRST_MS);
 }
 
 static const char *literal(const char *method)
@@ -402,7 +441,7 @@ static const char *literal(const char *method)
 	return NULL;
 }
 
-struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
+static struct api_call *new_call(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
 {
 	cleanup_buf struct buf url = {0};
 	struct api_call *c = calloc(1, sizeof(*c));
@@ -422,9 +461,11 @@ struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_
 	c->method = literal(rq->method);
 	c->class = classify(rq->method, rq->path);
 	c->ahead = rq->ahead;
+	c->bulk = rq->bulk;
 	c->once = c->class >= API_PUT || rq->within_ms;
 	c->within_ms = rq->within_ms ? rq->within_ms : a->timeout_s * 1000;
-	c->deadline = a->clock->now_ms(a->clock) + c->within_ms;
+	c->deadline = a->clock->now_ms(a->clock) + rq->delay_ms + c->within_ms;
+	c->not_before = rq->delay_ms ? c->deadline - c->within_ms : 0;
 	c->path = strdup(rq->path);
 	c->url = url.error ? NULL : str_dup(buf_str(&url));
 	c->body = rq->body ? strdup(rq->body) : NULL;
@@ -432,8 +473,60 @@ struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_
 		call_free(c);
 		return NULL;
 	}
-	start(c);
 	return c;
+}
+
+struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
+{
+	struct api_call *c = new_call(a, rq, done, arg);
+
+	if (c)
+		start(c);
+	return c;
+}
+
+/* ---- a server that is away ---- */
+
+static void on_probe(void *arg, struct api_answer *answer)
+{
+	struct api *a = arg;
+
+	(void)answer;
+	a->probe = NULL;
+	a->reach.probing = false;
+	a->answered = true;
+}
+
+static void probe(struct api *a)
+{
+	struct api_request rq = {.method = "GET", .path = "", .within_ms = REACH_PROBE_MS};
+
+	a->probe = new_call(a, &rq, on_probe, a);
+	if (!a->probe)
+		return;
+	a->probe->probe = a->reach.probing = true;
+	start(a->probe);
+}
+
+void api_slept(struct api *a, int64_t ms)
+{
+	struct list *l = a->running.next;
+
+	for (struct list *at = a->waiting.next; at != &a->waiting; at = at->next)
+		container_of(at, struct api_call, link)->deadline += ms;
+	while (l != &a->running) {
+		struct api_call *c = container_of(l, struct api_call, link);
+
+		l = l->next;
+		c->deadline += ms;
+		if (strcmp(c->method, "GET"))
+			continue;
+		a->transport->cancel(a->transport, c->transfer);
+		governor_end(governor_of(c), a->clock, NULL);
+		c->tries--;
+		list_remove(&c->link);
+		wait_until(c, a->clock->now_ms(a->clock));
+	}
 }
 
 void api_cancel(struct api_call *c)
@@ -445,15 +538,21 @@ void api_cancel(struct api_call *c)
 	call_free(c);
 }
 
-void api_hurry(struct api_call *c)
+void api_hurry(struct api_call *c, const struct api_request *rq)
 {
-	if (c->ahead && !c->transfer)
-		c->due = 0; /* what is kept for others is for it now */
+	bool slow = c->not_before && rq->delay_ms;
+
+	if (!slow)
+		c->not_before = 0;
+	/* what is kept for others is for it now */
+	if (!slow && (c->ahead || !rq->bulk) && !c->tries)
+		c->due = 0;
+	c->bulk = (c->ahead || c->bulk) && rq->bulk;
 	c->ahead = false;
 }
 
-/* Starts those of the waiting calls that may; those that somebody waits for first. */
-static void start_waiting(struct api *a, bool ahead)
+/* Starts those of the waiting calls that may. */
+static void start_waiting(struct api *a, enum rank rank)
 {
 	struct list batch, *l = a->waiting.next;
 	int64_t now = a->clock->now_ms(a->clock);
@@ -464,7 +563,8 @@ static void start_waiting(struct api *a, bool ahead)
 
 		l = l->next;
 		/* an answer may have made room before the time */
-		if (c->ahead == ahead && (c->due <= now || (a->answered && !c->tries))) {
+		if (rank_of(c) == rank &&
+		    (c->due <= now || is_refused(c) || (a->answered && !c->tries && now >= c->not_before))) {
 			list_remove(&c->link);
 			list_add(&batch, &c->link);
 		}
@@ -473,7 +573,7 @@ static void start_waiting(struct api *a, bool ahead)
 		struct api_call *c = list_first(&batch, struct api_call, link);
 
 		list_remove(&c->link);
-		if (a->offline)
+		if (is_refused(c))
 			refuse(c);
 		else if (now >= c->deadline)
 			give_up(c);
@@ -486,10 +586,14 @@ int64_t api_tick(struct api *a)
 {
 	int64_t now, next = -1;
 
-	start_waiting(a, false);
-	start_waiting(a, true);
+	start_waiting(a, RANK_WAITED_FOR);
+	start_waiting(a, RANK_BULK);
+	start_waiting(a, RANK_AHEAD);
 	a->answered = false;
 	now = a->clock->now_ms(a->clock);
+	if (!a->offline && !reach_due(&a->reach, now))
+		probe(a);
+	next = a->offline ? -1 : reach_due(&a->reach, now);
 	for (struct list *l = a->waiting.next; l != &a->waiting; l = l->next) {
 		struct api_call *c = container_of(l, struct api_call, link);
 		int64_t left = c->due > now ? c->due - now : 0;

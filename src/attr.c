@@ -19,7 +19,7 @@ static bool later(const struct timespec *a, const struct timespec *b)
 static void file_size(struct op *op, struct node *n, struct stat *st)
 {
 	cleanup_blob struct blob *content = NULL;
-	struct source s;
+	cleanup_source struct source s = {0};
 	uint64_t stamp = 0;
 	int r;
 

@@ -11,6 +11,7 @@
 #include "sentryfs/mount.h"
 #include "sentryfs/name.h"
 #include "sentryfs/source.h"
+#include "sentryfs/verbs.h"
 
 #define LINES_MAX 10000u
 
@@ -239,28 +240,38 @@ static int add_to_steps(struct change *c, struct map *seen, struct wish *w, stru
 	return r;
 }
 
-static int bulk_line(struct op *op, struct node *n, struct map *seen, struct str text)
+/* The line of one issue, which is called `name` there. */
+static int bulk_issue(struct op *op, struct node *n, struct map *seen, struct item *issue, struct str name,
+		      struct str value)
 {
 	const struct control *field = kind_named(KIND_ISSUE, n->name)->control;
-	struct str rest = text, name = str_word(&rest), value = str_trim(rest);
+	const struct item *subject = control_subject(n);
 	cleanup_wish struct wish w = {0};
-	struct item *issue;
 	size_t step = SIZE_MAX;
+	int r = control_wait_for_issue(op, issue);
+
+	if (!r && n->kind->parent == KIND_BULK && strcmp(issue->home, subject->name))
+		r = -EXDEV;
+	if (!r)
+		r = field->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
+	if (!r)
+		r = add_to_steps(op->change, seen, &w, issue, &step);
+	return r == -EINPROGRESS || r == -ENOMEM ? r : add_line(op->change, name, step, r, w.words);
+}
+
+static int bulk_line(struct op *op, struct node *n, struct map *seen, struct str text)
+{
+	struct str rest = text, name = str_word(&rest), value = str_trim(rest);
+	struct item *issue;
 	int r = value.n ? find_issue(op, n, name, &issue) : -EINVAL;
 
 	if (r)
 		return r == -EINPROGRESS ? r
 					 : add_line(op->change, name, SIZE_MAX, r,
 						    r == -EINVAL ? "a line is written SHORT-ID VALUE" : NULL);
-	r = control_wait_for_issue(op, issue);
-	if (!r && strcmp(issue->home, control_subject(n)->name))
-		r = -EXDEV;
-	if (!r)
-		r = field->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
-	if (!r)
-		r = add_to_steps(op->change, seen, &w, issue, &step);
+	r = bulk_issue(op, n, seen, issue, name, value);
 	item_unref(issue);
-	return r == -EINPROGRESS || r == -ENOMEM ? r : add_line(op->change, name, step, r, w.words);
+	return r;
 }
 
 /* The paths of the steps, now that their issues are known. */
@@ -304,5 +315,61 @@ int command_bulk(struct op *op, struct node *n, struct str value)
 		r = set_paths(op, n);
 	if (!r)
 		op->change->report = report_lines;
+	return r;
+}
+
+/* ---- of a search ---- */
+
+/* What the search lists now, shared; never an older copy, which may hold what others have
+ * dealt with. */
+static int find_result(struct op *op, const struct node *dir, struct listing **ret)
+{
+	cleanup_ask struct ask a = {0};
+	struct resource *res;
+	int r = ask_listing(op->mount, dir, &a);
+
+	if (r)
+		return r;
+	/* not op_need, which is content with an older copy where the server is slow or fails */
+	a.want.since = op->start;
+	r = cache_need(&op->mount->cache, &a.want, &op->waiter, &res);
+	if (!r && res->fetched < op->start - a.want.fresh_ms)
+		r = res->error ? res->error : -EIO;
+	if (!r)
+		*ret = listing_ref(res->listing);
+	return r;
+}
+
+static int result_line(struct op *op, struct node *n, struct map *seen, const struct listing *l, size_t i,
+		       struct str value)
+{
+	struct item *issue = l->items[i];
+
+	if (verb_has_left(op->mount, n->parent->parent, l, issue))
+		return 0;
+	return bulk_issue(op, n, seen, issue, str_of(issue->name), value);
+}
+
+int command_bulk_all(struct op *op, struct node *n, struct str value)
+{
+	__attribute__((cleanup(map_done))) struct map seen = {0};
+	struct listing *l = NULL;
+	int r = find_result(op, n->parent->parent, &l);
+
+	if (r)
+		return r == -EINPROGRESS ? r : control_refuse(op, n, value, r, "the search did not succeed");
+	if (l->cut || l->skipped || l->n > LINES_MAX)
+		r = control_refuse(op, n, value, -EFBIG,
+				   "more issues match than are listed, so not all would be changed: add terms to the "
+				   "search, or a larger limit= (at most 10000 are taken)");
+	if (!r)
+		r = control_change_of(op, n, value);
+	for (size_t i = 0; i < l->n && !r; i++)
+		r = result_line(op, n, &seen, l, i, value);
+	if (!r)
+		r = set_paths(op, n);
+	if (!r)
+		op->change->report = report_lines;
+	listing_unref(l);
 	return r;
 }

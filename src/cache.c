@@ -15,6 +15,7 @@
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
+#include "sentryfs/window.h"
 
 static void resource_free(struct resource *r)
 {
@@ -100,7 +101,7 @@ static int64_t wall_ms(const struct cache *c)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static int begin(struct resource *r, bool ahead);
+static int begin(struct resource *r, const struct cache_want *want);
 
 /* Tells all who wait; each may ask again and so wait again. */
 static void settle(struct resource *r, int error)
@@ -109,7 +110,7 @@ static void settle(struct resource *r, int error)
 
 	if (r->again && !error) {
 		r->outdated = true;
-		error = begin(r, false);
+		error = begin(r, &(struct cache_want){0});
 		if (!error)
 			return;
 	}
@@ -220,10 +221,13 @@ static void on_progress(void *arg)
 	}
 }
 
-static int begin(struct resource *r, bool ahead)
+static int begin(struct resource *r, const struct cache_want *want)
 {
 	struct cache *c = r->cache;
+	struct api_request rq = {.method = "GET", .path = r->key, .ahead = want->ahead};
 
+	if (want->asker)
+		want->asker->asks(want->asker, &rq, true);
 	r->asked = now_ms(c);
 	r->again = false;
 	if (r->class) {
@@ -235,25 +239,30 @@ static int begin(struct resource *r, bool ahead)
 			.class = r->class,
 			.max = r->max,
 			.asked = r->asked,
-			.ahead = ahead,
+			.ahead = rq.ahead,
+			.bulk = rq.bulk,
+			.delay_ms = rq.delay_ms,
 			.known = r->asked - r->swept < CACHE_SWEEP_MS && !r->outdated ? r->listing : NULL,
 		};
 
 		r->lister = lister_new(&plan, on_listing, on_progress, r);
 		return r->lister ? 0 : -ENOMEM;
 	}
-	r->call = api_send(c->api, &(struct api_request){.method = "GET", .path = r->key, .ahead = ahead}, on_document,
-			   r);
+	r->call = api_send(c->api, &rq, on_document, r);
 	return r->call ? 0 : -ENOMEM;
 }
 
 /* What was asked for ahead of its need is needed now. */
-static void hurry(struct resource *r)
+static void hurry(struct resource *r, const struct cache_want *want)
 {
+	struct api_request rq = {0};
+
+	if (want->asker)
+		want->asker->asks(want->asker, &rq, false);
 	if (r->call)
-		api_hurry(r->call);
+		api_hurry(r->call, &rq);
 	if (r->lister)
-		lister_hurry(r->lister);
+		lister_hurry(r->lister, &rq);
 }
 
 static bool has_content(const struct resource *r)
@@ -311,7 +320,7 @@ static bool is_good_meanwhile(struct resource *r, const struct cache_want *want,
 		return false;
 	if (r->fetched < now - fresh * CACHE_KEPT_TIMES && !away && !failed)
 		return false;
-	if (!is_busy(r) && !failed && begin(r, want->ahead))
+	if (!is_busy(r) && !failed && begin(r, want))
 		return false;
 	return true;
 }
@@ -354,15 +363,38 @@ int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w,
 	if (want->peek)
 		return -EINPROGRESS;
 	if (!is_busy(r)) {
-		error = begin(r, want->ahead);
+		error = begin(r, want);
 		if (error)
 			return error;
 	} else if (!want->ahead) {
-		hurry(r);
+		hurry(r, want);
 	}
 	if (w)
 		list_add(&r->waiters, &w->link);
 	return -EINPROGRESS;
+}
+
+int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given)
+{
+	const struct resource *r = map_get(&c->resources, str_of(key));
+
+	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
+}
+
+struct resource *cache_holder(struct cache *c, const struct item *i)
+{
+	struct resource *part = NULL;
+
+	for (struct list *l = c->lru.prev; l != &c->lru; l = l->prev) {
+		struct resource *r = container_of(l, struct resource, lru);
+
+		if (r->class != i->class || !r->listing || map_get(&r->listing->by_name, str_of(i->name)) != i)
+			continue;
+		if (!window_is_part(r->key))
+			return r;
+		part = part ? part : r;
+	}
+	return part;
 }
 
 void cache_outdate(struct cache *c, const char *key)
@@ -407,6 +439,7 @@ void cache_keep(struct cache *c, struct store *store)
 {
 	c->born = wall_ms(c);
 	c->born_ms = now_ms(c);
+	c->refreshed = 0;
 	c->store = store;
 	for (struct list *l = c->lru.next; l != &c->lru; l = l->next)
 		keep_later(container_of(l, struct resource, lru));

@@ -14,10 +14,13 @@
 
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
+#include "sentryfs/log.h"
 
 #define CHECK_MS 5000u	      /* for the GET that looks whether it was done, at most */
 #define CHECK_RESERVE_MS 2000 /* of a change that must end soon, for that GET */
 #define LEAST_MS 500	      /* with less a request would only be cut */
+#define AUDIT_MAX ((size_t)4096)
+#define AUDIT_BODY 300 /* bytes of what was sent that are told */
 
 void changes_init(struct changes *all, struct cache *cache)
 {
@@ -90,6 +93,7 @@ void change_unref(struct change *c)
 	free(c->lines);
 	free(c->steps);
 	free(c->what);
+	free(c->by);
 	item_unref(c->about);
 	free(c);
 }
@@ -303,6 +307,25 @@ static unsigned time_for(const struct change *c, unsigned at_most, int64_t reser
 	return left < 1 ? 1 : left < at_most ? (unsigned)left : at_most;
 }
 
+/* The line of a request that changed something, or may have: in .sentryfs/changes, and in the
+ * log, where it outlives the mount. */
+static void audit(const struct change *c, const struct change_step *step, const char *how)
+{
+	struct api *a = c->in->cache->api;
+	cleanup_buf struct buf line = {0};
+	const char *body = step->body ? step->body : "";
+
+	buf_init(&line, AUDIT_MAX);
+	buf_printf(&line, "%s %s %ld%s by %s", step->method, step->path, step->status, how, c->by ? c->by : "?");
+	if (*body)
+		buf_printf(&line, ": %.*s%s", AUDIT_BODY, body, strlen(body) > AUDIT_BODY ? "..." : "");
+	buf_addc(&line, '\0');
+	if (line.error)
+		return;
+	journal_add(&a->changes, a->clock, "%s", line.data);
+	log_notice("changed: %s", line.data);
+}
+
 #define NOT_KNOWN "it is not known whether this was done: look before you try again"
 
 /* The look whether an uncertain request was done has been answered. */
@@ -323,11 +346,13 @@ static void on_checked(void *arg, struct api_answer *answer)
 		r = take(c, step, buf_str(answer->body));
 	}
 	c->checking = false;
-	if (!r)
+	if (!r) {
 		step->error = 0;
-	else if (answer->error || (r != -EOPNOTSUPP && r != -EEXIST))
+		audit(c, step, ", seen to be done");
+	} else if (answer->error || (r != -EOPNOTSUPP && r != -EEXIST)) {
 		set_words(step, words, NOT_KNOWN);
-	else {
+		audit(c, step, ", not known whether it was done,");
+	} else {
 		set_words(step, words, "asked again, the server shows that it was not done");
 		/* half an answer to a request that had no effect is a broken connection, not bad JSON */
 		if (step->error == -EBADMSG)
@@ -357,8 +382,11 @@ static void on_answer(void *arg, struct api_answer *answer)
 	c->call = NULL;
 	step->status = answer->status;
 	step->lacks_scope = answer->lacks_scope;
+	step->sent = !answer->unsent;
 	step->error = answer->error;
 	set_words(step, answer->words ? answer->words : "", "");
+	if (!step->error)
+		audit(c, step, "");
 	if (!step->error && !answer->body->len && !step->check &&
 	    (step->effect == EFFECT_ROW || step->effect == EFFECT_MERGED)) {
 		/* 204: of the ids of a bulk request none was there */
@@ -377,6 +405,7 @@ static void on_answer(void *arg, struct api_answer *answer)
 		if (check(c, step))
 			return;
 		set_words(step, step->words ? step->words : "", NOT_KNOWN);
+		audit(c, step, ", not known whether it was done,");
 	}
 	c->at++;
 	next(c);

@@ -14,6 +14,7 @@
 #include "sentryfs/kinds.h"
 #include "sentryfs/mount.h"
 #include "sentryfs/name.h"
+#include "sentryfs/process.h"
 #include "sentryfs/report.h"
 #include "sentryfs/source.h"
 
@@ -21,13 +22,14 @@
 
 /* ---- what is told ---- */
 
-/* Whose last-error tells of a write to `n`: the issue, or for a bulk file the project. */
+/* Whose last-error tells of a write to `n`: the issue, or for a bulk file the search or the
+ * project that it is of. */
 struct item *control_subject(const struct node *n)
 {
 	const struct node *owner = node_above(n, &item_issue);
 
 	if (!owner)
-		owner = node_above(n, &item_project);
+		owner = node_nearest(n);
 	return owner ? owner->item : NULL;
 }
 
@@ -127,6 +129,15 @@ int control_outdate_issue(struct op *op, const struct node *n, const struct item
 	return r ? r : control_outdate(op, n, path, str_of(issue->id));
 }
 
+/* `uid 1000, pid 4711 (bash)`; the caller frees it. */
+static char *who(const struct op *op)
+{
+	char name[PROCESS_NAME_MAX], *by;
+
+	process_name(op->tid, name);
+	return asprintf(&by, "uid %u, pid %d (%s)", (unsigned)op->uid, (int)op->tid, name) < 0 ? NULL : by;
+}
+
 int control_new_change(struct op *op, const struct node *n, char *what)
 {
 	const struct mount *m = op->mount;
@@ -140,6 +151,7 @@ int control_new_change(struct op *op, const struct node *n, char *what)
 	op->change->within_ms = m->options->timeout * 1000;
 	op->change->until = op->locked ? op->start + OP_LOCKED_WAIT_MS : 0;
 	op->change->what = what;
+	op->change->by = who(op);
 	op->change->about = about ? item_ref(about) : NULL;
 	op->change->report = report_change;
 	return about && about->class == &item_issue ? control_outdate_issue(op, n, about) : 0;
@@ -223,6 +235,8 @@ const struct control control_status = {WISH_STATUS, false, command_field, wish_s
 		     control_comment_remove = {"the number of your own comment", false, command_comment_remove, NULL},
 		     control_merge = {"short ids of the same project", true, command_merge, NULL},
 		     control_bulk = {"lines SHORT-ID VALUE", true, command_bulk, NULL},
+		     control_bulk_all = {"a value, for every issue that the search lists", true, command_bulk_all,
+					 NULL},
 		     control_refresh = {"anything", false, command_refresh, NULL};
 
 /* Of a name that the server does not know, the members that are written nearly so. */

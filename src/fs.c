@@ -97,6 +97,39 @@ static void reply_written(struct op *op, size_t n)
 	fuse_reply_write(op->request, n);
 }
 
+/* The entries from op->offset on that there is room for; with READDIRPLUS each with what a
+ * LOOKUP would answer, one request for many. All of it is in memory. */
+static void reply_listed(struct op *op)
+{
+	bool plus = op->flags;
+	fuse_req_t req = op->request;
+	cleanup_free char *out = malloc(op->size);
+	struct dir_entry e = {0};
+	size_t used = 0;
+
+	for (size_t at = op->offset; out && verb_dir_entry(op->mount, op->handle, &at, &e);) {
+		struct fuse_entry_param p = {.attr = {.st_ino = e.ino, .st_mode = e.mode}};
+		struct op_entry child = {0};
+		size_t n;
+
+		if (plus && verb_dir_child(op, op->handle, &e, &child))
+			fill_entry(&child, &p);
+		if (plus)
+			n = fuse_add_direntry_plus(req, out + used, op->size - used, e.name, &p, (off_t)at);
+		else
+			n = fuse_add_direntry(req, out + used, op->size - used, e.name, &p.attr, (off_t)at);
+		if (n > op->size - used) {
+			node_unref(child.node, 1);
+			break;
+		}
+		used += n;
+	}
+	if (out)
+		fuse_reply_buf(req, out, used);
+	else
+		fuse_reply_err(req, ENOMEM);
+}
+
 static const struct op_reply replies = {
 	.error = reply_error,
 	.entry = reply_entry,
@@ -105,6 +138,7 @@ static const struct op_reply replies = {
 	.opened = reply_opened,
 	.created = reply_created,
 	.written = reply_written,
+	.listed = reply_listed,
 };
 
 /* ---- requests ---- */
@@ -125,6 +159,7 @@ static struct op *new_op(fuse_req_t req, int (*run)(struct op *), fuse_ino_t ino
 		return NULL;
 	}
 	op->tid = fuse_req_ctx(req)->pid;
+	op->uid = fuse_req_ctx(req)->uid;
 	fuse_req_interrupt_func(req, on_interrupt, op);
 	return op;
 }
@@ -303,7 +338,8 @@ static void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_
 static void fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	(void)mode;
-	start(req, verb_refuse, parent, name);
+	if (!is_too_long(req, name))
+		start(req, verb_mkdir, parent, name);
 }
 
 static void fs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
@@ -342,61 +378,27 @@ static void fs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	fuse_reply_err(req, 0);
 }
 
-static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi, bool plus)
 {
-	const struct handle *h = (const struct handle *)(uintptr_t)fi->fh;
-	cleanup_free char *out = malloc(size);
-	struct dir_entry e = {0};
-	size_t used = 0;
-
-	(void)ino;
-	if (!out) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	for (size_t at = (size_t)off; verb_dir_entry(mount_of(req), h, &at, &e);) {
-		struct stat st = {.st_ino = e.ino, .st_mode = e.mode};
-		size_t n = fuse_add_direntry(req, out + used, size - used, e.name, &st, (off_t)at);
-
-		if (n > size - used)
-			break;
-		used += n;
-	}
-	fuse_reply_buf(req, out, used);
-}
-
-/* Entries with what a LOOKUP of each would answer, one request for many. All of it is
- * in memory. */
-static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
-{
-	const struct handle *h = handle_of(fi);
-	struct op *op = new_op(req, NULL, ino, NULL);
-	cleanup_free char *out = op ? malloc(size) : NULL;
-	struct dir_entry e = {0};
-	size_t used = 0;
+	struct op *op = new_op(req, verb_readdir, ino, NULL);
 
 	if (!op)
 		return;
-	for (size_t at = (size_t)off; out && verb_dir_entry(mount_of(req), h, &at, &e);) {
-		struct fuse_entry_param p = {.attr = {.st_ino = e.ino, .st_mode = e.mode}};
-		struct op_entry child = {0};
-		size_t n;
+	op->handle = handle_of(fi);
+	op->offset = (size_t)off;
+	op->size = size;
+	op->flags = plus;
+	op_start(op);
+}
 
-		if (verb_dir_child(op, h, &e, &child))
-			fill_entry(&child, &p);
-		n = fuse_add_direntry_plus(req, out + used, size - used, e.name, &p, (off_t)at);
-		if (n > size - used) {
-			node_unref(child.node, 1);
-			break;
-		}
-		used += n;
-	}
-	fuse_req_interrupt_func(req, NULL, NULL);
-	op_free(op);
-	if (out)
-		fuse_reply_buf(req, out, used);
-	else
-		fuse_reply_err(req, ENOMEM);
+static void fs_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	list_dir(req, ino, size, off, fi, false);
+}
+
+static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	list_dir(req, ino, size, off, fi, true);
 }
 
 static void fs_statfs(fuse_req_t req, fuse_ino_t ino)

@@ -24,6 +24,23 @@ static int64_t wall_s(const struct clock *clock)
 	return now.tv_sec;
 }
 
+static int64_t offset_ms(const struct clock *clock)
+{
+	struct timespec now;
+
+	clock->wall(clock, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - clock->now_ms(clock);
+}
+
+/* Is the window known, and by the clock as it goes now? Somebody may have set it, and then a
+ * reset may seem hours away. */
+static bool is_known(const struct governor *g, const struct clock *clock)
+{
+	int64_t set = g->known ? offset_ms(clock) - g->offset : 0;
+
+	return g->known && set < SKEW_S * 1000 && set > -SKEW_S * 1000;
+}
+
 static int64_t until_reset_ms(const struct clock *clock, int64_t reset)
 {
 	struct timespec now;
@@ -37,12 +54,17 @@ static int64_t until_reset_ms(const struct clock *clock, int64_t reset)
 }
 
 /* What is left for others than those who wait. */
-static unsigned reserve(unsigned of, bool ahead)
+static unsigned reserve(unsigned of, enum rank rank)
 {
-	return ahead ? (of + 4) / 5 : 0;
+	unsigned kept = (of + 4) / 5;
+
+	if (rank == RANK_WAITED_FOR)
+		return 0;
+	/* where there is one, nothing can be kept of it, but from who does not wait */
+	return rank == RANK_BULK && kept >= of ? 0 : kept;
 }
 
-int64_t governor_wait(const struct governor *g, const struct clock *clock, bool ahead)
+int64_t governor_wait(const struct governor *g, const struct clock *clock, enum rank rank)
 {
 	int64_t now = clock->now_ms(clock);
 
@@ -51,20 +73,20 @@ int64_t governor_wait(const struct governor *g, const struct clock *clock, bool 
 		return g->blocked - now;
 	if (g->blocked > now)
 		return 0;
-	if (!g->known)
-		return g->running < UNKNOWN_AT_ONCE || !ahead ? 0 : AGAIN_MS;
-	if (g->at_once && g->running + reserve(g->at_once, ahead) >= g->at_once)
+	if (!is_known(g, clock))
+		return g->running < UNKNOWN_AT_ONCE || rank == RANK_WAITED_FOR ? 0 : AGAIN_MS;
+	if (g->at_once && g->running + reserve(g->at_once, rank) >= g->at_once)
 		return AGAIN_MS;
 	if (wall_s(clock) >= g->reset)
 		return 0; /* a new window; its first answer tells of it */
-	if (g->counted + reserve(g->limit, ahead) >= g->remaining)
+	if (g->counted + reserve(g->limit, rank) >= g->remaining)
 		return until_reset_ms(clock, g->reset);
 	return 0;
 }
 
 void governor_begin(struct governor *g, const struct clock *clock)
 {
-	if (g->known && wall_s(clock) >= g->reset) {
+	if (is_known(g, clock) && wall_s(clock) >= g->reset) {
 		/* until an answer says better: the next window is as the last one */
 		g->remaining = g->limit;
 		g->counted = 0;
@@ -127,6 +149,10 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 	g->counted -= g->counted > 0;
 	if (!r || r->error)
 		return;
+	if (!is_known(g, clock)) {
+		g->known = false;
+		g->told = g->ended = 0;
+	}
 	learn_skew(g, clock, r);
 	if (number(r, "X-Sentry-Rate-Limit-ConcurrentLimit", &n))
 		g->at_once = n < 1000 ? (unsigned)n : 0;
@@ -144,6 +170,7 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 			g->told = reset;
 		g->limit = (unsigned)limit;
 		g->known = true;
+		g->offset = offset_ms(clock);
 	}
 	if (r->status == 429) {
 		int64_t wait = AGAIN_MS;

@@ -25,6 +25,7 @@ struct http {
 	CURLM *multi;
 	struct http_options options;
 	struct list transfers;
+	bool renew; /* connections that are kept may be dead */
 };
 
 struct transfer {
@@ -179,7 +180,7 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 	 * first answer does, and a hung one would hold up every other request */
 	curl_easy_setopt(e, CURLOPT_PIPEWAIT, (long)str_starts(str_of(rq->url), "https:"));
 	/* a DELETE has no body that could refuse to be sent again; see on_read */
-	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)(strcmp(rq->method, "GET") && !rq->body));
+	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)((strcmp(rq->method, "GET") && !rq->body) || t->http->renew));
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)o->connect_timeout_s);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)rq->timeout_ms);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent);
@@ -196,6 +197,26 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 	return curl_easy_setopt(e, CURLOPT_URL, rq->url) == CURLE_OK;
 }
 
+static bool new_multi(struct http *h)
+{
+	CURLM *multi = curl_multi_init();
+
+	if (!multi)
+		return false;
+	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
+	curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	if (h->multi)
+		curl_multi_cleanup(h->multi);
+	h->multi = multi;
+	h->renew = false;
+	return true;
+}
+
+void http_renew(struct http *h)
+{
+	h->renew = true;
+}
+
 static void *submit(struct transport *transport, const struct http_request *rq, http_done *done, void *arg)
 {
 	struct http *h = container_of(transport, struct http, transport);
@@ -203,6 +224,9 @@ static void *submit(struct transport *transport, const struct http_request *rq, 
 
 	if (!t)
 		return NULL;
+	/* with the last transfer go the connections */
+	if (h->renew && list_empty(&h->transfers))
+		new_multi(h);
 	t->http = h;
 	t->done = done;
 	t->arg = arg;
@@ -224,6 +248,17 @@ static void cancel(struct transport *transport, void *transfer)
 	transfer_free(transfer);
 }
 
+/* Was the time up before there was a connection? What only waited for its turn had none
+ * either, but was not looked up. */
+static bool had_no_connection(const struct transfer *t)
+{
+	curl_off_t looked_up = 0, began = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
+	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &began);
+	return !began && (looked_up || str_starts(str_of(t->words), "Resolving"));
+}
+
 static void complete(struct transfer *t, CURLcode code)
 {
 	struct http_response *r = &t->response;
@@ -235,6 +270,10 @@ static void complete(struct transfer *t, CURLcode code)
 	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &us);
 	r->took_ms = us / 1000;
 	r->error = curl_to_errno(code, os_error);
+	if (r->error == -ETIMEDOUT && had_no_connection(t))
+		r->error = -EHOSTUNREACH;
+	else if (r->error == -ETIMEDOUT)
+		http_renew(t->http);
 	if (code == CURLE_WRITE_ERROR) /* too long, or no memory */
 		r->error = r->body.error ? r->body.error : r->headers.error ? r->headers.error : r->error;
 	r->words = t->words[0] ? t->words : curl_easy_strerror(code);
@@ -254,13 +293,10 @@ struct http *http_new(const struct http_options *o)
 	h->options = *o;
 	h->transport = (struct transport){.submit = submit, .cancel = cancel};
 	list_init(&h->transfers);
-	h->multi = curl_multi_init();
-	if (!h->multi) {
+	if (!new_multi(h)) {
 		free(h);
 		return NULL;
 	}
-	curl_multi_setopt(h->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
-	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
 	return h;
 }
 

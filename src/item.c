@@ -140,7 +140,17 @@ const struct item_class item_event = {.name = "event", .parse = parse_event};
 const struct item_class item_hash = {.name = "hash", .parse = parse_hash};
 const struct item_class item_comment = {.name = "comment", .parse = parse_comment, .numbered = true};
 const struct item_class item_tag = {.name = "tag", .parse = parse_tag};
+/* Its name, and in `search` what it asks for (search.h). */
+static int parse_search(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	(void)scratch;
+	f->name = f->id = json_string(entry, "name");
+	return f->name.n && f->name.n <= NAME_BYTES_MAX ? 0 : -EBADMSG;
+}
+
 const struct item_class item_any = {.name = "entry", .parse = parse_any};
+const struct item_class item_search = {.name = "search", .parse = parse_search, .local = true};
+const struct item_class item_assignee = {.name = "assignee", .parse = parse_search, .local = true};
 
 /* An issue is found by its short id, anything else by its id. */
 static struct str key_of(const struct item_class *class, const struct item_fields *f)
@@ -281,7 +291,7 @@ static int set_json(struct item *i, const struct item_fields *f, struct str byte
 	if (!json)
 		return -ENOMEM;
 	if (!same) {
-		i->stamp = ++i->store->stamp;
+		i->stamp = i->store->news = ++i->store->stamp;
 		if (i->json)
 			i->changed = *wall;
 	}
@@ -379,5 +389,6 @@ int item_set_gone(struct item *i, enum item_gone how, int64_t now)
 		return r;
 	i->written = now;
 	i->gone = how;
+	i->store->news = ++i->store->stamp;
 	return 0;
 }

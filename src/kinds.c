@@ -4,13 +4,16 @@
  *
  * What stands here is data: lookup, readdir, getattr, open and readlink each have
  * one body (verbs.c) that reads it. The functions that make a file's bytes are in
- * show.c. A dynamic row stands once for all children of its directory.
+ * show.c. A dynamic row stands once for all children of its directory; an item that
+ * has several files has a row for each suffix, one after another.
  */
 #include "sentryfs/kinds.h"
 
 #include "sentryfs/control.h"
 #include "sentryfs/name.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/show.h"
+#include "sentryfs/views.h"
 
 #define DIR_MODE (S_IFDIR | 0555)
 #define FILE_MODE (S_IFREG | 0444)
@@ -23,7 +26,7 @@
  * count, firstSeen and lastSeen (sentry-api, fact 10). */
 #define ISSUE_LIST                                                                                                     \
 	"organizations/{o}/issues/?project={P}&query={q}&limit={M}&groupStatsPeriod=&collapse=filtered"                \
-	"&collapse=unhandled"
+	"&collapse=unhandled{w}"
 #define ISSUE_URL "organizations/{o}/issues/{s}/"
 #define ISSUE_SUB "organizations/{o}/issues/{i}/"
 
@@ -57,11 +60,41 @@ static bool is_issue_name(struct str s)
 		KIND_FILE, KIND_ORG, file, .mode = FILE_MODE, .from = FROM_LISTING, .url = "organizations/{o}/" path,  \
 					   .class = &item_any, .fresh_s = 300, .show = shower                          \
 	}
-#define EVENT_LINK(file, which)                                                                                        \
+#define SEARCHED                                                                                                       \
+	.mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_LIST, .fresh_s = 30, .class = &item_issue,                \
+	.child = KIND_RESULT
+#define VIEW(dir, title, search)                                                                                       \
 	{                                                                                                              \
-		KIND_FILE, KIND_EVENTS, file, .mode = LINK_MODE, .from = FROM_DOCUMENT,                                \
-					      .url = ISSUE_SUB "events/" which "/", .fresh_s = 30,                     \
-					      .show = show_event_link                                                  \
+		KIND_VIEW, dir, title, SEARCHED, .query = search                                                       \
+	}
+/* What is in a directory that shows what a search found. */
+#define RESULTS(dir)                                                                                                   \
+	{KIND_RESULT, dir, .mode = LINK_MODE, .from = FROM_ITEM, .valid = name_is_short_id, .show = show_result_link}, \
+	{                                                                                                              \
+		KIND_BULK_ALL, dir, ".bulk", .mode = DIR_MODE, .hidden = true                                          \
+	}
+#define BULK(dir, ctl)                                                                                                 \
+	COMMAND(dir, "status", ctl), COMMAND(dir, "assignedTo", ctl), COMMAND(dir, "priority", ctl),                   \
+		COMMAND(dir, "hasSeen", ctl), COMMAND(dir, "isBookmarked", ctl), COMMAND(dir, "isSubscribed", ctl),    \
+	{                                                                                                              \
+		KIND_FILE, dir, "last-error", .mode = FILE_MODE, .show = show_last_error                               \
+	}
+#define INDEX(file, shower)                                                                                            \
+	{                                                                                                              \
+		KIND_FILE, KIND_PROJECT, file, .mode = FILE_MODE, .from = FROM_LISTING, .url = ISSUE_LIST,             \
+					       .class = &item_issue, .fresh_s = 30, .show = shower                     \
+	}
+#define EVENT(own, dir, ext, path, shower)                                                                             \
+	{                                                                                                              \
+		own, dir, .suffix = ext, .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = path "events/{n}/",          \
+			  .fresh_s = FRESH_FOREVER, .valid = name_is_event_id, .probe = path "events/{n}/",            \
+			  .show = shower                                                                               \
+	}
+#define EVENT_LINK(which, ext)                                                                                         \
+	{                                                                                                              \
+		KIND_FILE, KIND_EVENTS, which ext, .suffix = ext, .mode = LINK_MODE, .from = FROM_DOCUMENT,            \
+						   .url = ISSUE_SUB "events/" which "/", .fresh_s = 30,                \
+						   .show = show_event_link                                             \
 	}
 
 const struct kind kinds[] = {
@@ -85,9 +118,17 @@ const struct kind kinds[] = {
 	TSV("teams.tsv", "teams/?detailed=0&per_page=100", show_teams),
 	TSV("environments.tsv", "environments/", show_environments),
 	TSV("releases.tsv", "releases/?per_page=100", show_releases),
-	{KIND_ORG_ISSUES, KIND_ORG, "issues", .mode = DIR_MODE, .child = KIND_ORG_ISSUE},
+	{KIND_ORG_ISSUES, KIND_ORG, "issues", .mode = DIR_MODE, .list = views_issues, .child = KIND_ORG_ISSUE},
 	{KIND_ORG_ISSUE, KIND_ORG_ISSUES, .mode = LINK_MODE, .from = FROM_ITEM, .valid = is_issue_name,
-	 .probe = "organizations/{o}/issues/{n}/", .show = show_org_issue_link},
+	 .probe = "organizations/{o}/issues/{n}/", .show = show_result_link},
+
+	/* searches */
+	{KIND_SEARCHES, KIND_ORG, "search", .mode = OWN_DIR_MODE, .list = searches_list, .class = &item_search,
+	 .child = KIND_SEARCH},
+	{KIND_FILE, KIND_SEARCHES, "last-error", .mode = FILE_MODE, .show = show_search_error},
+	{KIND_SEARCH, KIND_SEARCHES, SEARCHED},
+	RESULTS(KIND_SEARCH),
+	BULK(KIND_BULK_ALL, control_bulk_all),
 
 	/* projects */
 	{KIND_PROJECTS, KIND_ORG, "projects", .mode = DIR_MODE, .from = FROM_LISTING,
@@ -96,24 +137,39 @@ const struct kind kinds[] = {
 	/* writable, or the kernel alone would refuse an rmdir of issues/, and the guard not hear of it */
 	{KIND_PROJECT, KIND_PROJECTS, .mode = OWN_DIR_MODE, .needs = NEED_DELETE, .valid = name_is_slug},
 	{KIND_FILE, KIND_PROJECT, "project.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
+	{KIND_SEARCHES, KIND_PROJECT, "search", .mode = OWN_DIR_MODE, .list = searches_list, .class = &item_search,
+	 .child = KIND_SEARCH},
+	INDEX("index.tsv", show_index_tsv),
+	INDEX("index.jsonl", show_index_jsonl),
+	VIEW(KIND_PROJECT, "recent", "is:unresolved lastSeen:-24h"),
+	RESULTS(KIND_VIEW),
+	{KIND_BY_STATUS, KIND_PROJECT, "by-status", .mode = DIR_MODE},
+	VIEW(KIND_BY_STATUS, "unresolved", "is:unresolved"),
+	VIEW(KIND_BY_STATUS, "resolved", "is:resolved"),
+	VIEW(KIND_BY_STATUS, "ignored", "is:ignored"),
+	{KIND_BY_LEVEL, KIND_PROJECT, "by-level", .mode = DIR_MODE},
+	VIEW(KIND_BY_LEVEL, "fatal", "is:unresolved level:fatal"),
+	VIEW(KIND_BY_LEVEL, "error", "is:unresolved level:error"),
+	VIEW(KIND_BY_LEVEL, "warning", "is:unresolved level:warning"),
+	VIEW(KIND_BY_LEVEL, "info", "is:unresolved level:info"),
+	VIEW(KIND_BY_LEVEL, "debug", "is:unresolved level:debug"),
+	{KIND_BY_ASSIGNEE, KIND_PROJECT, "by-assignee", .mode = DIR_MODE, .list = views_assignees,
+	 .class = &item_assignee, .child = KIND_ASSIGNED},
+	VIEW(KIND_BY_ASSIGNEE, "me", "is:unresolved assigned:me"),
+	VIEW(KIND_BY_ASSIGNEE, "none", "is:unresolved assigned:none"),
+	{KIND_ASSIGNED, KIND_BY_ASSIGNEE, SEARCHED},
+	RESULTS(KIND_ASSIGNED),
 	{KIND_PROJECT_EVENTS, KIND_PROJECT, "events", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = "projects/{o}/{p}/events/?per_page={E}", .fresh_s = 30, .class = &item_event,
 	 .child = KIND_PROJECT_EVENT},
-	{KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, .suffix = ".json", .mode = FILE_MODE, .from = FROM_DOCUMENT,
-	 .url = "projects/{o}/{p}/events/{n}/", .fresh_s = FRESH_FOREVER, .valid = name_is_event_id,
-	 .probe = "projects/{o}/{p}/events/{n}/", .show = show_json},
+	EVENT(KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, ".json", "projects/{o}/{p}/", show_json),
+	EVENT(KIND_PROJECT_EVENT, KIND_PROJECT_EVENTS, ".txt", "projects/{o}/{p}/", show_event),
 
 	/* issues */
 	{KIND_ISSUES, KIND_PROJECT, "issues", .mode = OWN_DIR_MODE, .needs = NEED_DELETE, .from = FROM_LISTING,
 	 .url = ISSUE_LIST, .fresh_s = 30, .class = &item_issue, .child = KIND_ISSUE},
 	{KIND_BULK, KIND_ISSUES, ".bulk", .mode = DIR_MODE, .hidden = true},
-	COMMAND(KIND_BULK, "status", control_bulk),
-	COMMAND(KIND_BULK, "assignedTo", control_bulk),
-	COMMAND(KIND_BULK, "priority", control_bulk),
-	COMMAND(KIND_BULK, "hasSeen", control_bulk),
-	COMMAND(KIND_BULK, "isBookmarked", control_bulk),
-	COMMAND(KIND_BULK, "isSubscribed", control_bulk),
-	{KIND_FILE, KIND_BULK, "last-error", .mode = FILE_MODE, .show = show_last_error},
+	BULK(KIND_BULK, control_bulk),
 	{KIND_ISSUE, KIND_ISSUES, .mode = OWN_DIR_MODE, .needs = NEED_WRITE, .scratch = true, .valid = is_issue_name,
 	 .probe = "organizations/{o}/issues/{n}/"},
 	{KIND_ISSUE_ALIAS, KIND_ISSUE_ALIAS, .mode = LINK_MODE, .from = FROM_ITEM, .show = show_issue_link},
@@ -122,6 +178,9 @@ const struct kind kinds[] = {
 	 .fresh_s = 60, .show = show_json},
 	{KIND_FILE, KIND_ISSUE, "activity.jsonl", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,
 	 .fresh_s = 60, .show = show_activity},
+	{KIND_FILE, KIND_ISSUE, "summary.txt", .mode = FILE_MODE, .from = FROM_PARTS, .show = show_summary},
+	{KIND_FILE, KIND_ISSUE, "frames.qf", .mode = FILE_MODE, .from = FROM_DOCUMENT,
+	 .url = ISSUE_SUB "events/latest/", .fresh_s = 30, .show = show_frames},
 	FIELD("title"),
 	FIELD("culprit"),
 	FIELD("level"),
@@ -161,12 +220,14 @@ const struct kind kinds[] = {
 	{KIND_TAG, KIND_TAGS, .mode = FILE_MODE, .from = FROM_ITEM, .show = show_tag},
 	{KIND_EVENTS, KIND_ISSUE, "events", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = ISSUE_SUB "events/?per_page={E}", .fresh_s = 30, .class = &item_event, .child = KIND_EVENT},
-	{KIND_EVENT, KIND_EVENTS, .suffix = ".json", .mode = FILE_MODE, .from = FROM_DOCUMENT,
-	 .url = ISSUE_SUB "events/{n}/", .fresh_s = FRESH_FOREVER, .valid = name_is_event_id,
-	 .probe = ISSUE_SUB "events/{n}/", .show = show_json},
-	EVENT_LINK("latest.json", "latest"),
-	EVENT_LINK("oldest.json", "oldest"),
-	EVENT_LINK("recommended.json", "recommended"),
+	EVENT(KIND_EVENT, KIND_EVENTS, ".json", ISSUE_SUB, show_json),
+	EVENT(KIND_EVENT, KIND_EVENTS, ".txt", ISSUE_SUB, show_event),
+	EVENT_LINK("latest", ".json"),
+	EVENT_LINK("latest", ".txt"),
+	EVENT_LINK("oldest", ".json"),
+	EVENT_LINK("oldest", ".txt"),
+	EVENT_LINK("recommended", ".json"),
+	EVENT_LINK("recommended", ".txt"),
 	{KIND_HASHES, KIND_ISSUE, "hashes", .mode = DIR_MODE, .from = FROM_LISTING,
 	 .url = ISSUE_SUB "hashes/?per_page=100", .fresh_s = 60, .class = &item_hash, .child = KIND_HASH},
 	{KIND_HASH, KIND_HASHES, .suffix = ".json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
@@ -179,6 +240,14 @@ const struct kind *kind_of(enum kind_id id)
 		if (kinds[i].id == id)
 			return &kinds[i];
 	return NULL;
+}
+
+const struct kind *kind_child(const struct kind *dir, size_t i)
+{
+	const struct kind *k = dir->child ? kind_of(dir->child) : NULL;
+
+	/* rows of one item stand together */
+	return k && k + i < kinds + kinds_count && k[i].id == dir->child ? &k[i] : NULL;
 }
 
 const struct kind *kind_named(enum kind_id parent, const char *name)
@@ -194,11 +263,14 @@ static bool is_below(const struct kind *k, const struct node *dir, bool top)
 	return k->name && (k->parent == dir->kind->id || (top && k->parent == KIND_MOUNT));
 }
 
-const struct kind *kind_static(const struct node *dir, bool top, size_t i)
+const struct kind *kind_static(const struct node *dir, bool top, size_t *at)
 {
-	for (size_t k = 0; k < kinds_count; k++)
-		if (is_below(&kinds[k], dir, top) && !kinds[k].hidden && !i--)
-			return &kinds[k];
+	while (*at < kinds_count) {
+		const struct kind *k = &kinds[(*at)++];
+
+		if (is_below(k, dir, top) && !k->hidden)
+			return k;
+	}
 	return NULL;
 }
 

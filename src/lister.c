@@ -8,14 +8,18 @@
 #include "sentryfs/lister.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "sentryfs/json.h"
 #include "sentryfs/part.h"
+#include "sentryfs/window.h"
 
 #define PARALLEL_MIN 1000 /* items; fewer are fetched in order, without a page too much */
 #define STREAMS_MAX 24u
 #define PAGES_MAX 2200	 /* of one listing, whatever the server says */
 #define OVERLAP_MS 60000 /* of a head: lastSeen is written late by some servers */
+#define AT_ONCE 4u	 /* pages of a list by rows; so many but one may be asked for behind its end */
 #define CLOSING_MS 1000	 /* the same of the look at the head that ends a listing */
 #define CLOSING_MAX 8
 #define HORIZON_MS (INT64_C(90) * 86400 * 1000) /* what the server looks back without a period */
@@ -28,13 +32,18 @@ struct lister {
 	struct parts parts;
 	unsigned pages, streams;
 	size_t skipped;
-	size_t hoped;	       /* items that are thought to be wanted, at the most */
-	int64_t newest;	       /* ms: lastSeen of the newest that came */
-	struct listing *known; /* shared: plan.known, whatever becomes of that */
-	bool parallel, serial; /* may be cut; must not be any more */
-	unsigned closing;      /* all has come; looks at what moved to the top meanwhile, so often */
-	unsigned head_pages;   /* of the head that was looked at last */
-	bool more;	       /* there is more than was fetched */
+	size_t hoped;		/* items that are thought to be wanted, at the most */
+	int64_t newest;		/* ms: lastSeen of the newest that came */
+	struct listing *known;	/* shared: plan.known, whatever becomes of that */
+	bool stream;		/* newest first, with dates of its own */
+	bool parallel, serial;	/* may be cut; must not be any more */
+	size_t rows;		/* of a page of a list whose cursors are rows; 0: they are not */
+	bool whole;		/* its last page has come */
+	unsigned closing;	/* all has come; looks at what moved to the top meanwhile, so often */
+	unsigned head_pages;	/* of the head that was looked at last */
+	bool more;		/* there is more than was fetched */
+	uint64_t hits;		/* so many there are; UINT64_MAX: not told */
+	struct api_call *batch; /* of rows that did not tell what they are */
 	int64_t began;
 	int64_t top; /* ms: the newest of the first page of the newest head */
 };
@@ -54,6 +63,8 @@ void lister_cancel(struct lister *l)
 	if (!l)
 		return;
 	parts_done(&l->parts);
+	if (l->batch)
+		api_cancel(l->batch);
 	listing_unref(l->known);
 	free(l);
 }
@@ -126,6 +137,9 @@ static void succeed(struct lister *l, const struct api_answer *last)
 	if (!r) {
 		end.listing->skipped = l->skipped;
 		end.listing->cut |= l->more;
+		end.listing->total = !end.listing->cut ? end.listing->n : l->hits;
+		if (end.listing->total == UINT64_MAX || end.listing->total < end.listing->n)
+			end.listing->total = 0;
 		end.listing->newest = l->newest;
 		if (l->plan.known && l->plan.known->newest > l->newest)
 			end.listing->newest = l->plan.known->newest;
@@ -141,6 +155,7 @@ struct page {
 	size_t n;      /* entries */
 	int64_t first; /* ms: lastSeen of the first that can be used */
 	bool useful;   /* there is one */
+	bool again;    /* it is the first of the listing */
 };
 
 static int on_entry(void *arg, const cJSON *tree, struct str bytes)
@@ -155,7 +170,11 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 	int r;
 
 	a->clock->wall(a->clock, &wall);
-	r = item_put(l->plan.items, l->plan.class, l->plan.scope, tree, bytes, l->plan.asked, &wall, true, &item);
+	if (l->plan.class == &item_issue && window_is_part(l->plan.key))
+		r = window_put(l->plan.items, l->plan.scope, l->plan.key, tree, bytes, l->plan.asked, &wall, &item);
+	else
+		r = item_put(l->plan.items, l->plan.class, l->plan.scope, tree, bytes, l->plan.asked, &wall, true,
+			     &item);
 	page->n++;
 	if (r == -ENOENT)
 		return 0; /* deleted or merged away by us */
@@ -172,8 +191,12 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 	seen = ms_of(&item->mtime);
 	if (l->plan.class == &item_issue && item->fetched != l->plan.asked)
 		seen = item_ms(l->plan.class, tree);
-	if (!page->useful)
+	if (!page->useful) {
+		struct part *top = part_at(l->parts.all.next);
+
 		page->first = seen;
+		page->again = p->row && top->n && item == top->items[0];
+	}
 	page->useful = true;
 	p->at = seen;
 	if (seen > l->newest)
@@ -227,8 +250,8 @@ static void consider_parallel(struct lister *l, const struct page *page, const s
 	bool is_long = answer->hits == UINT64_MAX || answer->hits >= PARALLEL_MIN;
 	int64_t now = l->plan.api->clock->now_ms(l->plan.api->clock);
 
-	if (l->plan.class != &item_issue || l->plan.known || l->plan.max <= PARALLEL_MIN || !is_long ||
-	    !answer->cursor.s || !is_seek(answer->cursor) || !page->useful)
+	if (!l->stream || l->plan.known || l->plan.max <= PARALLEL_MIN || !is_long || !answer->cursor.s ||
+	    !is_seek(answer->cursor) || !page->useful)
 		return;
 	/* a thousand is what some servers stop counting at */
 	if (answer->hits > PARALLEL_MIN && answer->hits < l->plan.max)
@@ -266,19 +289,66 @@ static bool has_rest(const struct part *p)
  * begins with newer items, or has none though the part before it has met one. */
 static bool begins_elsewhere(const struct part *p, const struct page *page, const struct api_answer *answer)
 {
+	if (p->row)
+		return page->again;
 	if (page->n || answer->cursor.s)
 		return page->useful && page->first > p->from + 1000;
 	return container_of(p->link.prev, struct part, link)->past;
+}
+
+/* ---- pages by row (sentry-api 2): 0:100:0, 0:200:0 ---- */
+
+/* A first page of n entries behind which `0:n:0` follows. */
+static bool is_row(const struct page *page, struct str cursor, uint64_t *row)
+{
+	struct str value = str_cut(&cursor, ':'), text = str_cut(&cursor, ':');
+
+	return cursor.s && str_eqz(cursor, "0") && str_eqz(value, "0") && !str_to_u64(text, row) && *row == page->n &&
+	       page->n > 1;
+}
+
+/* A page is a part of its own. */
+static int take_rows(struct lister *l, struct part *p, const struct api_answer *answer)
+{
+	char next[64];
+
+	p->ended = true;
+	if (!answer->cursor.s) {
+		l->whole = true;
+		return part_cut(p);
+	}
+	snprintf(next, sizeof(next), "0:%zu:0", p->row + l->rows);
+	if (!str_eqz(answer->cursor, next))
+		return go_serial(l);
+	if (!p->row) {
+		/* where to go on if they must be asked for in order */
+		p->past = true;
+		p->cursor = strdup(next);
+	}
+	return p->cursor ? 0 : -ENOMEM;
+}
+
+/* What is wanted of a list by rows: more pages, or, where rows moved between two of them, all in order. */
+static int go_on_by_rows(struct lister *l)
+{
+	const size_t most = (size_t)PAGES_MAX * PART_PAGE, max = l->plan.max < most ? l->plan.max : most;
+
+	if (parts_complete(&l->parts, l->plan.max) && !parts_touch(&l->parts))
+		return go_serial(l);
+	if (l->whole)
+		return 0;
+	return parts_add_rows(&l->parts, l->rows, l->pages < AT_ONCE ? l->pages : AT_ONCE, max);
 }
 
 static void on_page(void *arg, struct api_answer *answer)
 {
 	struct part *p = arg;
 	struct lister *l = lister_of(p);
-	bool first = !p->begun, made_up = first && p->from != PART_OPEN;
+	bool first = !p->begun, made_up = first && (p->from != PART_OPEN || p->row);
 	struct page page = {.part = p};
 	size_t had = p->n;
 	int64_t before = p->at;
+	uint64_t row;
 	int r = answer->error;
 
 	p->call = NULL;
@@ -300,6 +370,16 @@ static void on_page(void *arg, struct api_answer *answer)
 	}
 	if (r) {
 		fail(l, r, answer);
+		return;
+	}
+	if (l->pages == 1 && l->plan.class != &item_issue && answer->cursor.s && is_row(&page, answer->cursor, &row))
+		l->rows = row;
+	if (l->rows && !l->serial) {
+		r = take_rows(l, p, answer);
+		if (r)
+			fail(l, r, NULL);
+		else
+			schedule(l, answer);
 		return;
 	}
 	if (p->n > had + 1)
@@ -332,6 +412,8 @@ static void on_page(void *arg, struct api_answer *answer)
 			return;
 		}
 	}
+	if (l->pages == 1)
+		l->hits = answer->hits >= answer->hits_max ? UINT64_MAX : answer->hits;
 	if (l->pages == 1 || (l->closing && p == part_at(l->parts.all.next) && !l->head_pages++))
 		l->top = l->newest;
 	if (first && l->pages == 1)
@@ -343,8 +425,11 @@ static void on_page(void *arg, struct api_answer *answer)
 static bool fetch(struct part *p)
 {
 	const struct lister_plan *plan = &lister_of(p)->plan;
-	struct api_request rq = {.method = "GET", .path = plan->key, .cursor = p->cursor, .ahead = plan->ahead};
+	struct api_request rq = {
+		.method = "GET", .path = plan->key, .cursor = p->cursor, .ahead = plan->ahead, .bulk = plan->bulk};
 
+	if (!lister_of(p)->pages)
+		rq.delay_ms = plan->delay_ms;
 	p->call = api_send(plan->api, &rq, on_page, p);
 	return p->call;
 }
@@ -363,7 +448,7 @@ static bool close_up(struct lister *l)
 		last = part_at(at);
 		n += last->n - last->twice;
 	}
-	if (l->plan.class != &item_issue || l->plan.known || l->pages >= PAGES_MAX || n <= PARALLEL_MIN || !l->top)
+	if (!l->stream || l->plan.known || l->pages >= PAGES_MAX || n <= PARALLEL_MIN || !l->top)
 		return false;
 	if (l->closing && (l->head_pages < 2 || l->closing >= CLOSING_MAX))
 		return false;
@@ -379,14 +464,78 @@ static bool close_up(struct lister *l)
 	return true;
 }
 
+/* ---- rows that do not tell what the issues are ---- */
+
+#define BATCH_MAX 100
+
+static int on_row(void *arg, const cJSON *tree, struct str bytes)
+{
+	struct lister *l = arg;
+	struct timespec wall;
+	struct item *item;
+	int r;
+
+	l->plan.api->clock->wall(l->plan.api->clock, &wall);
+	r = item_put(l->plan.items, &item_issue, l->plan.scope, tree, bytes, l->plan.asked, &wall, true, &item);
+	if (!r)
+		item_unref(item);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* What it does not tell of is asked for when it is read. */
+static void on_batch(void *arg, struct api_answer *answer)
+{
+	struct lister *l = arg;
+
+	l->batch = NULL;
+	if (!answer->error)
+		json_each(buf_str(answer->body), on_row, l);
+	schedule(l, answer);
+}
+
+/* Asks for the next of them. False: there are none. */
+static bool ask_batch(struct lister *l)
+{
+	struct api_request rq = {.method = "GET", .ahead = l->plan.ahead};
+	cleanup_buf struct buf path = {0};
+	struct item *issues[BATCH_MAX];
+	size_t n = 0, seen = 0;
+
+	for (struct list *at = l->parts.all.next; at != &l->parts.all; at = at->next) {
+		const struct part *p = part_at(at);
+
+		for (size_t i = 0; i < p->n && n < BATCH_MAX && seen < l->plan.max; i++, seen++) {
+			if (p->items[i]->fetched != WINDOW_UNKNOWN)
+				continue;
+			p->items[i]->fetched = WINDOW_ASKED;
+			issues[n++] = p->items[i];
+		}
+	}
+	if (!n)
+		return false;
+	buf_init(&path, 8192);
+	window_batch(&path, l->plan.key, issues, n);
+	rq.path = path.data;
+	l->batch = path.error ? NULL : api_send(l->plan.api, &rq, on_batch, l);
+	return l->batch;
+}
+
 static void schedule(struct lister *l, const struct api_answer *last)
 {
 	unsigned running = 0;
 	double before = 0, need;
 	struct part *p;
 
+	if (l->rows && !l->serial && go_on_by_rows(l)) {
+		fail(l, -ENOMEM, NULL);
+		return;
+	}
 	if (parts_complete(&l->parts, l->plan.max) && !close_up(l)) {
-		succeed(l, last);
+		l->more |= l->rows && !l->serial && !l->whole;
+		if (ask_batch(l))
+			l->progress(l->arg);
+		else
+			succeed(l, last);
 		return;
 	}
 	if (l->parallel && !l->serial && !l->closing) {
@@ -408,12 +557,37 @@ static void schedule(struct lister *l, const struct api_answer *last)
 	l->progress(l->arg);
 }
 
-void lister_hurry(struct lister *l)
+int lister_give(const struct lister *l, struct listing *to, size_t *given)
 {
+	size_t at = 0;
+	int r = 0;
+
+	if (l->plan.class != &item_issue || l->known || l->plan.max <= PARALLEL_MIN)
+		return -ENOENT;
+	if (!to)
+		return 0;
+	to->asked = l->plan.asked;
+	for (const struct list *i = l->parts.all.next; i != &l->parts.all && !l->closing; i = i->next) {
+		const struct part *p = container_of(i, struct part, link);
+
+		for (; *given < at + p->n && to->n < l->plan.max && !r; ++*given)
+			r = listing_add(to, item_ref(p->items[*given - at]));
+		at += p->n;
+		if (r || !p->ended)
+			break;
+	}
+	return r;
+}
+
+void lister_hurry(struct lister *l, const struct api_request *rq)
+{
+	l->plan.bulk = (l->plan.ahead || l->plan.bulk) && rq->bulk;
 	l->plan.ahead = false;
 	for (struct list *at = l->parts.all.next; at != &l->parts.all; at = at->next)
 		if (part_at(at)->call)
-			api_hurry(part_at(at)->call);
+			api_hurry(part_at(at)->call, rq);
+	if (l->batch)
+		api_hurry(l->batch, rq);
 }
 
 struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, void (*progress)(void *), void *arg)
@@ -429,11 +603,13 @@ struct lister *lister_new(const struct lister_plan *plan, lister_done_fn *done, 
 	l->progress = progress;
 	l->arg = arg;
 	l->hoped = plan->max;
+	l->hits = UINT64_MAX;
+	l->stream = plan->class == &item_issue && window_is_stream(plan->key);
 	l->began = plan->api->clock->now_ms(plan->api->clock);
 	plan->api->clock->wall(plan->api->clock, &now);
 	parts_init(&l->parts, ms_of(&now) - HORIZON_MS);
 	/* of a listing of one page the head is all of it */
-	if (plan->class != &item_issue || (plan->known && plan->known->n <= PART_PAGE))
+	if (!l->stream || (plan->known && plan->known->n <= PART_PAGE))
 		l->plan.known = NULL;
 	l->known = l->plan.known ? listing_ref(l->plan.known) : NULL;
 	p = part_new(&l->parts, &l->parts.all);

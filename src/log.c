@@ -23,19 +23,32 @@ void log_to_syslog(void)
 	background = true;
 }
 
-__attribute__((format(printf, 2, 0))) static void line(enum log_level l, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void say(int priority, const char *fmt, va_list ap)
 {
-	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_DEBUG};
-
-	if (l > level)
-		return;
 	if (background) {
-		vsyslog(priorities[l], fmt, ap);
+		vsyslog(priority, fmt, ap);
 		return;
 	}
 	fputs("sentryfs: ", stderr);
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
+}
+
+__attribute__((format(printf, 2, 0))) static void line(enum log_level l, const char *fmt, va_list ap)
+{
+	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_DEBUG};
+
+	if (l <= level)
+		say(priorities[l], fmt, ap);
+}
+
+void log_notice(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(LOG_USER | LOG_NOTICE, fmt, ap);
+	va_end(ap);
 }
 
 #define LOG_FUNCTION(name, l)                                                                                          \

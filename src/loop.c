@@ -72,6 +72,9 @@ int fs_loop(struct fs *f, struct http *h)
 		int64_t keep = keep_tick(&m->cache);
 
 		wait = nearest_ms(wait, keep);
+		if (m->woke)
+			http_renew(h);
+		m->woke = false;
 
 		r = http_poll(h, fds, 2, (int)wait);
 		if (r || (fds[1].revents && take_signals(signals, m)))

@@ -59,6 +59,27 @@ static int wait_for_answer(void *arg)
 	return http_poll(s->http, NULL, 0, ms < 0 || ms > 1000 ? 1000 : (int)ms);
 }
 
+static bool is_away(int error)
+{
+	return error == -EHOSTUNREACH || error == -ECONNREFUSED || error == -ETIMEDOUT || error == -EIO;
+}
+
+/* The server cannot say what it thinks of the token; what it told an earlier mount is on disk. */
+static int find_kept_root(struct starter *s)
+{
+	struct mount *m = s->mount;
+	cleanup_buf struct buf why = {0};
+	int r;
+
+	buf_init(&why, 4096);
+	cache_drop(&m->cache);
+	mount_keep(m);
+	m->api.offline = true;
+	r = root_find(m, wait_for_answer, s, &why);
+	m->api.offline = false;
+	return r;
+}
+
 /* The first requests, with handles that do not outlive the fork. */
 static int find_root(struct mount *m)
 {
@@ -74,6 +95,10 @@ static int find_root(struct mount *m)
 		mount_keep(m);
 	m->api.transport = http_transport(s.http);
 	r = root_find(m, wait_for_answer, &s, &why);
+	if (is_away(r) && !m->options->offline && !find_kept_root(&s)) {
+		log_warning("%.*s: showing what an earlier mount has seen", (int)why.len, why.data);
+		r = 0;
+	}
 	m->api.transport = NULL;
 	http_free(s.http);
 	if (!r)

@@ -69,6 +69,7 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	list_init(&m->parked);
 	list_init(&m->ready);
 	clock->wall(clock, &m->born);
+	m->slept = clock_slept_ms(clock);
 	tree_init(&m->tree);
 	r = api_init(&m->api, o->url, token, o->timeout, clock);
 	m->api.offline = o->offline;
@@ -79,6 +80,7 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	changes_init(&m->changes, &m->cache);
 	guard_init(&m->guard);
 	scratches_init(&m->scratches);
+	searches_init(&m->searches);
 	ahead_init(&m->ahead);
 	return r;
 }
@@ -91,6 +93,7 @@ void mount_done(struct mount *m)
 	changes_done(&m->changes);
 	guard_done(&m->guard);
 	scratches_done(&m->scratches);
+	searches_done(&m->searches);
 	access_forget(&m->access);
 	ahead_done(&m->ahead);
 	/* nodes and listings share items; the store goes last */
@@ -110,6 +113,25 @@ static const char *item_text(const struct node *n, const struct item_class *clas
 {
 	n = node_above(n, class);
 	return !n ? NULL : id ? n->item->id : n->item->name;
+}
+
+static int expand_search(const struct mount *m, const struct node *n, char key, struct buf *b)
+{
+	unsigned max = m->options->max_issues;
+	cleanup_search struct search s;
+	int r = searches_of(m, n, &s);
+
+	if (r)
+		return r;
+	if (key == 'q')
+		url_encode(b, buf_str(&s.query));
+	else if (key == 'w')
+		buf_add_str(b, buf_str(&s.params));
+	else if (s.limit) /* as it is, since the server cuts it to a page, and another limit is another listing */
+		buf_printf(b, "%u", s.limit);
+	else
+		buf_printf(b, "%u", max < 100 ? max : 100);
+	return b->error;
 }
 
 static int expand(const struct mount *m, const struct node *n, char key, struct str own, struct buf *b)
@@ -134,8 +156,9 @@ static int expand(const struct mount *m, const struct node *n, char key, struct 
 		text = item_text(n, &item_issue, false);
 		break;
 	case 'q':
-		text = m->options->query;
-		break;
+	case 'w':
+	case 'M':
+		return expand_search(m, n, key, b);
 	case 'n':
 		if (!own.n && n->item)
 			own = str_of(n->item->id);
@@ -143,12 +166,13 @@ static int expand(const struct mount *m, const struct node *n, char key, struct 
 			return -EINVAL;
 		url_encode(b, own);
 		return 0;
-	case 'M':
 	case 'E':
-		max = key == 'M' ? m->options->max_issues : m->options->max_events;
+		max = m->options->max_events;
 		buf_printf(b, "%u", max < 100 ? max : 100);
 		return 0;
 	}
+	if (!text && key == 'P')
+		text = "-1";
 	if (!text)
 		return -EINVAL;
 	url_encode(b, str_of(text));

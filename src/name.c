@@ -123,8 +123,8 @@ void name_encode(struct buf *b, struct str text)
 	while (text.n && !b->error) {
 		uint32_t c = 0;
 		size_t n = decode(text, &c);
-		bool plain =
-			n && !is_control(c) && !is_disorder(c) && c != '/' && c != '%' && !(c == '.' && b->len == begin);
+		bool plain = n && !is_control(c) && !is_disorder(c) && c != '/' && c != '%' &&
+			     !(c == '.' && b->len == begin);
 		struct str one = {text.s, n ? n : 1};
 
 		if (b->len - begin + (plain ? one.n : one.n * 3) > NAME_BYTES_MAX)

@@ -12,10 +12,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "sentryfs/log.h"
 #include "sentryfs/process.h"
 
 /* The kernel tells an interrupt once, for any signal; look again this often. */
 #define INTERRUPT_LOOK_MS 50
+#define SLEPT_MIN_MS 1000 /* less is no suspend */
 
 /* ---- handles ---- */
 
@@ -74,6 +76,29 @@ static void on_progress(struct waiter *w)
 	/* a deadline that was set short, under a lock of the kernel, stays */
 	if (op->deadline >= op->start + op->patience_ms)
 		op->deadline = due;
+	if (op->each_page)
+		move_to(op, &op->mount->ready);
+}
+
+/* What it asks of the server counts for its process. */
+static void on_asks(struct asker *k, struct api_request *rq, bool begins)
+{
+	struct op *op = container_of(k, struct op, asker);
+	struct mount *m = op->mount;
+	struct crowd_place p = crowd_ask(&m->crowd, op->tid, begins, m->options->crawl, now_ms(m));
+	char name[PROCESS_NAME_MAX];
+
+	rq->bulk = p.bulk;
+	rq->delay_ms = p.delay_ms;
+	if (!p.news)
+		return;
+	process_name(op->tid, name);
+	log_warning("%s (pid %d, uid %u) asked for over %u things: each further one waits %d ms; option crawl", name,
+		    (int)op->tid, (unsigned)op->uid, m->options->crawl, CROWD_BRAKE_MS);
+	journal_add(&m->api.errors, m->clock,
+		    "%s (pid %d, uid %u) asked for over %u things: each further one waits %d ms (option crawl); keep "
+		    "an indexer away with fuse.sentryfs in PRUNEFS of /etc/updatedb.conf",
+		    name, (int)op->tid, (unsigned)op->uid, m->options->crawl, CROWD_BRAKE_MS);
 }
 
 struct op *op_new(struct mount *m, const struct op_reply *reply, void *request, int (*run)(struct op *),
@@ -87,6 +112,7 @@ struct op *op_new(struct mount *m, const struct op_reply *reply, void *request, 
 	list_init(&op->waiter.link);
 	op->waiter.settled = on_settled;
 	op->waiter.progress = on_progress;
+	op->asker.asks = on_asks;
 	op->mount = m;
 	op->reply = reply;
 	op->request = request;
@@ -172,8 +198,27 @@ int op_wait(struct op *op, struct change *c)
 int op_need(struct op *op, struct cache_want *want, struct resource **ret)
 {
 	want->since = op->start;
+	want->asker = &op->asker;
 	want->stale_ok |= op->stale_ok;
 	return cache_need(&op->mount->cache, want, want->peek ? NULL : &op->waiter, ret);
+}
+
+/* While the machine was suspended nobody waited. */
+static void look_at_sleep(struct mount *m)
+{
+	int64_t slept = clock_slept_ms(m->clock), ms = slept - m->slept;
+
+	m->slept = slept;
+	if (ms < SLEPT_MIN_MS)
+		return;
+	m->woke = true;
+	for (struct list *l = m->parked.next; l != &m->parked; l = l->next) {
+		struct op *op = container_of(l, struct op, link);
+
+		op->deadline += op->deadline < INT64_MAX / 8 ? ms : 0;
+		op->stale_from += ms;
+	}
+	api_slept(&m->api, ms);
 }
 
 /* What became of a parked op: an errno to end it with, or 0. */
@@ -191,6 +236,7 @@ int64_t op_tick(struct mount *m)
 	int64_t now = now_ms(m), next = -1, due;
 	struct list *l, batch;
 
+	look_at_sleep(m);
 	for (l = m->parked.next; l != &m->parked;) {
 		struct op *op = container_of(l, struct op, link);
 		int err = look(op, now);

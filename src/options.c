@@ -30,6 +30,7 @@ enum option_type {
 	OPTION_OCTAL,  /* the same, in octal */
 	OPTION_TEXT,   /* string of min to max bytes */
 	OPTION_PATH,   /* the same, made absolute: the daemon leaves the working directory */
+	OPTION_PERIOD, /* the same: a number and s, m, h, d or w */
 	OPTION_FILE,   /* the same, and must be readable now */
 	OPTION_URL,
 	OPTION_SIZE, /* size_t, min to max MiB; K, M or G after the number */
@@ -53,6 +54,9 @@ static const struct option_row table[] = {
 	{"url", 0, OPTION_URL, AT(url), 1, 300, "URL", NULL, "Sentry's address, http(s)://HOST[:PORT]"},
 	{"token_file", 0, OPTION_PATH, AT(token_file), 1, 4095, "FILE", NULL, "file with the token, mode 0600"},
 	{"query", 0, OPTION_TEXT, AT(query), 0, 1000, "QUERY", "is:unresolved", "which issues a listing shows"},
+	{"environment", 0, OPTION_TEXT, AT(environment), 1, 1000, "NAME,...", NULL, "only issues seen there"},
+	{"stats_period", 0, OPTION_PERIOD, AT(stats_period), 2, 8, "PERIOD", NULL,
+	 "only issues seen so lately, as 24h or 14d"},
 	{"max_issues", 0, OPTION_NUMBER, AT(max_issues), 1, 100000, "N", "1000", "most issues in a listing"},
 	{"max_events", 0, OPTION_NUMBER, AT(max_events), 1, 1000, "N", "100", "most events in a listing"},
 	{"timeout", 0, OPTION_NUMBER, AT(timeout), 1, 3600, "SECONDS", "30", "give up without progress"},
@@ -64,6 +68,7 @@ static const struct option_row table[] = {
 	{"cache", 0, OPTION_WORD, AT(cache_disk), 0, 0, "memory|disk", "disk", "where what was seen is kept"},
 	{"cache_size", 0, OPTION_SIZE, AT(cache_size), 1, 1048576, "SIZE", "512M", "most that is kept on disk"},
 	{"cache_memory", 0, OPTION_SIZE, AT(cache_memory), 1, 1048576, "SIZE", "128M", "most that is kept in memory"},
+	{"crawl", 0, OPTION_NUMBER, AT(crawl), 0, 1000000, "N", "2000", "requests one process makes unslowed"},
 	{"offline", 0, OPTION_SET, AT(offline), 0, 0, NULL, NULL, "ask the server nothing, show what is on disk"},
 	{"uid", 0, OPTION_NUMBER, AT(uid), 0, UINT_MAX - 1ul, "N", NULL, "owner of every file (default: you)"},
 	{"gid", 0, OPTION_NUMBER, AT(gid), 0, UINT_MAX - 1ul, "N", NULL, "group of every file (default: yours)"},
@@ -294,15 +299,23 @@ static bool store_word(const struct option_row *row, unsigned *field, struct str
 	return false;
 }
 
+static bool is_period(struct str value)
+{
+	uint64_t n;
+
+	return value.n > 1 && strchr("smhdw", value.s[value.n - 1]) &&
+	       !str_to_u64((struct str){value.s, value.n - 1}, &n) && n;
+}
+
 static bool store_text(const struct option_row *row, void *field, struct str value)
 {
 	char *text;
 
-	if (!text_ok(row, value))
+	if (!text_ok(row, value) || (row->type == OPTION_PERIOD && !is_period(value)))
 		return false;
 	if (row->type == OPTION_URL)
 		text = origin_parse(value, false);
-	else if (row->type == OPTION_TEXT)
+	else if (row->type == OPTION_TEXT || row->type == OPTION_PERIOD)
 		text = keep(value);
 	else
 		text = path_absolute(value);
@@ -356,6 +369,9 @@ static int refuse_value(FILE *err, const struct option_row *row, struct str valu
 		break;
 	case OPTION_WORD:
 		snprintf(accepted, sizeof(accepted), "one of %s", row->arg);
+		break;
+	case OPTION_PERIOD:
+		snprintf(accepted, sizeof(accepted), "a number and s, m, h, d or w, as in 24h or 14d");
 		break;
 	case OPTION_FILE:
 		snprintf(accepted, sizeof(accepted), "a file that can be read");
@@ -536,6 +552,8 @@ void options_done(struct options *o)
 	free(o->url);
 	free(o->token_file);
 	free(o->query);
+	free(o->environment);
+	free(o->stats_period);
 	free(o->cacert);
 	free(o->cert);
 	free(o->key);

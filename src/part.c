@@ -179,3 +179,41 @@ bool parts_complete(const struct parts *in, size_t max)
 	}
 	return true;
 }
+
+int parts_add_rows(struct parts *in, size_t rows, unsigned most, size_t max)
+{
+	unsigned running = 0;
+
+	for (struct list *at = in->all.next; at != &in->all; at = at->next)
+		running += !part_at(at)->ended;
+	for (; running < most; running++) {
+		size_t end = part_at(in->all.prev)->row + rows;
+		struct part *p;
+
+		if (end >= max)
+			return 0;
+		p = part_new(in, &in->all);
+		if (!p || asprintf(&p->cursor, "0:%zu:0", end - 1) < 0)
+			return -ENOMEM;
+		p->row = end - 1;
+	}
+	return 0;
+}
+
+bool parts_touch(const struct parts *in)
+{
+	for (struct list *at = in->all.next; at->next != &in->all; at = at->next) {
+		const struct part *p = part_at(at), *next = part_at(at->next);
+		bool share = false;
+
+		if (!next->ended)
+			break;
+		for (size_t i = 0; i < p->n && next->n && !share; i++)
+			share = p->items[i] == next->items[0];
+		for (size_t i = 0; i < next->n && p->n && !share; i++)
+			share = next->items[i] == p->items[p->n - 1];
+		if (!share)
+			return false;
+	}
+	return true;
+}

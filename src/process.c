@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 static FILE *open_proc(pid_t id, const char *what)
 {
@@ -60,6 +62,21 @@ bool process_of(pid_t tid, struct process *p)
 	return true;
 }
 
+void process_name(pid_t tid, char name[PROCESS_NAME_MAX])
+{
+	FILE *f = tid ? open_proc(tid, "comm") : NULL;
+	size_t n = f ? fread(name, 1, PROCESS_NAME_MAX - 1, f) : 0;
+
+	if (f)
+		fclose(f);
+	if (n && name[n - 1] == '\n')
+		n--;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+			name[i] = '?';
+	snprintf(name + n, PROCESS_NAME_MAX - n, "%s", n ? "" : "?");
+}
+
 bool process_same(const struct process *a, const struct process *b)
 {
 	return a->tgid == b->tgid && a->began == b->began;
@@ -90,4 +107,38 @@ bool process_wants_to_stop(pid_t tid)
 			pending |= mask;
 	fclose(f);
 	return pending & stop;
+}
+
+/* ---- which system call ---- */
+
+#define LOOKS 200 /* at a thread that has asked and does not sleep yet */
+
+static bool read_line(pid_t tid, const char *what, char *line, int size)
+{
+	FILE *f = open_proc(tid, what);
+	bool ok = f && fgets(line, size, f);
+
+	if (f)
+		fclose(f);
+	return ok;
+}
+
+bool process_makes_dir(pid_t tid)
+{
+	char line[256];
+	long number;
+
+	if (!tid)
+		return false;
+	for (int i = 0; i < LOOKS && read_line(tid, "syscall", line, sizeof(line)); i++) {
+		if (sscanf(line, "%ld", &number) == 1)
+#ifdef SYS_mkdir
+			return number == SYS_mkdir || number == SYS_mkdirat;
+#else
+			return number == SYS_mkdirat;
+#endif
+		sched_yield(); /* "running" */
+	}
+	/* it may not be looked at (Yama's ptrace_scope) */
+	return read_line(tid, "comm", line, sizeof(line)) && !strcmp(line, "mkdir\n");
 }

@@ -5,6 +5,7 @@
  */
 #include "sentryfs/query.h"
 
+#include "sentryfs/buf.h"
 #include "sentryfs/json.h"
 
 /* The next term; a quoted value or a list may hold spaces. */
@@ -74,19 +75,56 @@ static enum verdict judge_is(struct str value, struct str issue)
 	return UNSURE;
 }
 
-static enum verdict judge(struct str key, struct str value, struct str issue)
+/* Is the member that text, whatever it is written as? */
+static bool member_says(struct str object, const char *key, struct str text)
+{
+	cleanup_buf struct buf plain = {0};
+	struct str bytes;
+
+	if (json_member(object, key, &bytes))
+		return false;
+	buf_init(&plain, BUF_MAX_DEFAULT);
+	json_plain(&plain, bytes);
+	return !plain.error && str_case_eq(buf_str(&plain), text);
+}
+
+/* A user has several names, of which an issue tells one or two; but no user is a team, and
+ * an e-mail address that is not the issue's is another's. */
+static enum verdict judge_assigned(struct str value, struct str issue, const char *me)
+{
+	struct str who, email;
+	bool team, address = value.n && memchr(value.s, '@', value.n);
+
+	if (str_eqz(value, "none"))
+		return verdict_of(!is_assigned(issue));
+	if (!value.n || *value.s == '[' || *value.s == '"')
+		return UNSURE;
+	if (!is_assigned(issue) || json_member(issue, "assignedTo", &who))
+		return NOT_MET;
+	team = member_is(who, "type", "team");
+	if (*value.s == '#') {
+		value = (struct str){value.s + 1, value.n - 1};
+		if (!team)
+			return NOT_MET;
+		return member_says(who, "slug", value) || member_says(who, "name", value) ? MET : UNSURE;
+	}
+	if (str_eqz(value, "me"))
+		return team ? NOT_MET : me ? verdict_of(member_says(who, "id", str_of(me))) : UNSURE;
+	if (!address)
+		return UNSURE;
+	if (team || member_says(who, "email", value))
+		return verdict_of(!team);
+	return json_member(who, "email", &email) || !memchr(email.s, '@', email.n) ? UNSURE : NOT_MET;
+}
+
+static enum verdict judge(struct str key, struct str value, struct str issue, const char *me)
 {
 	if (str_eqz(key, "is"))
 		return judge_is(value, issue);
-	if (!str_eqz(key, "assigned"))
-		return UNSURE;
-	if (str_eqz(value, "none"))
-		return verdict_of(!is_assigned(issue));
-	/* who it is has several names; that nobody has it is sure, but in a list with none */
-	return is_assigned(issue) || (value.n && *value.s == '[') ? UNSURE : NOT_MET;
+	return str_eqz(key, "assigned") ? judge_assigned(value, issue, me) : UNSURE;
 }
 
-bool query_excludes(struct str query, struct str issue)
+bool query_excludes(struct str query, struct str issue, const char *me)
 {
 	struct str rest = query, term;
 	bool excluded = false;
@@ -99,7 +137,7 @@ bool query_excludes(struct str query, struct str issue)
 		if (str_case_eq(term, STR("or")) || *term.s == '(')
 			return false;
 		key = str_cut(&value, ':');
-		v = value.s ? judge(key, value, issue) : UNSURE;
+		v = value.s ? judge(key, value, issue, me) : UNSURE;
 		excluded |= v == (negated ? MET : NOT_MET);
 	}
 	return excluded;

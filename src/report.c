@@ -54,12 +54,12 @@ static void add_row(struct buf *b, const char *label, const char *text)
 	buf_addc(b, '\n');
 }
 
-void report_failure(struct api *a, struct item *about, const struct report *r)
+void report_text(struct api *a, char **into, const struct report *r)
 {
 	cleanup_buf struct buf b = {0};
 
 	journal_add(&a->errors, a->clock, "%s: %s: %s", r->what, strerrordesc_np(-r->error), r->words ? r->words : "");
-	if (!about)
+	if (!into)
 		return;
 	buf_init(&b, TEXT_MAX);
 	add_row(&b, "tried", r->what);
@@ -69,8 +69,13 @@ void report_failure(struct api *a, struct item *about, const struct report *r)
 	add_row(&b, "next", r->next ? r->next : advice(r));
 	if (b.error)
 		return;
-	free(about->last_error);
-	about->last_error = str_dup(buf_str(&b));
+	free(*into);
+	*into = str_dup(buf_str(&b));
+}
+
+void report_failure(struct api *a, struct item *about, const struct report *r)
+{
+	report_text(a, about ? &about->last_error : NULL, r);
 }
 
 void report_add(struct item *about, const char *label, struct str text)

@@ -14,7 +14,7 @@
 #include "sentryfs/json.h"
 #include "sentryfs/name.h"
 
-static void add_value(struct buf *b, struct str bytes)
+void show_value(struct buf *b, struct str bytes)
 {
 	cleanup_buf struct buf plain = {0};
 
@@ -39,17 +39,17 @@ int show_field(struct buf *b, const struct source *s)
 	if (r && r != -ENOENT)
 		return r;
 	if (!r)
-		add_value(b, bytes);
+		show_value(b, bytes);
 	buf_addc(b, '\n');
 	return 0;
 }
 
-int show_assigned(struct buf *b, const struct source *s)
+int show_assignee(struct buf *b, struct str issue)
 {
 	struct str who, bytes;
 
-	if (json_member(s->json, "assignedTo", &who) || *who.s != '{') {
-		buf_puts(b, "none\n");
+	if (json_member(issue, "assignedTo", &who) || *who.s != '{') {
+		buf_puts(b, "none");
 		return 0;
 	}
 	if (!json_member(who, "type", &bytes) && str_eqz(bytes, "\"team\"")) {
@@ -63,9 +63,16 @@ int show_assigned(struct buf *b, const struct source *s)
 		else
 			bytes = who;
 	}
-	add_value(b, bytes);
-	buf_addc(b, '\n');
+	show_value(b, bytes);
 	return 0;
+}
+
+int show_assigned(struct buf *b, const struct source *s)
+{
+	int r = show_assignee(b, s->json);
+
+	buf_addc(b, '\n');
+	return r;
 }
 
 static int add_line(void *arg, const cJSON *tree, struct str bytes)
@@ -140,7 +147,7 @@ static void add_cell(struct buf *b, struct str object, const struct column *c)
 	for (int i = 0; i < 2 && c->path[i]; i++)
 		if (!bytes.n || *bytes.s != '{' || json_member(bytes, c->path[i], &bytes))
 			return;
-	add_value(b, bytes);
+	show_value(b, bytes);
 }
 
 static int table(struct buf *b, const struct source *s, const struct column *columns, size_t n)
@@ -201,12 +208,12 @@ int show_event_link(struct buf *b, const struct source *s)
 
 	if (json_member(s->json, "eventID", &id))
 		return -EBADMSG;
-	add_value(b, id);
+	show_value(b, id);
 	if (b->error)
 		return b->error;
 	if (!name_is_event_id(buf_str(b)))
 		return -EBADMSG;
-	buf_puts(b, ".json");
+	buf_puts(b, s->kind->suffix);
 	return 0;
 }
 
@@ -222,10 +229,21 @@ int show_issue_link(struct buf *b, const struct source *s)
 	return 0;
 }
 
-int show_org_issue_link(struct buf *b, const struct source *s)
+/* From wherever issues are listed up to the project, or to the organization, and down to the
+ * one real home. */
+int show_result_link(struct buf *b, const struct source *s)
 {
-	if (!s->item->home)
+	const struct node *n = s->node->parent, *project = node_above(n, &item_project);
+	const char *home = s->item->home;
+
+	if (!home)
 		return -ENOENT;
-	buf_printf(b, "../projects/%s/issues/%s", s->item->home, s->item->name);
+	for (; n && (!n->item || n->item->class->local); n = n->parent)
+		buf_puts(b, "../");
+	if (!project)
+		buf_printf(b, "projects/%s/", home);
+	else if (strcmp(project->item->name, home))
+		buf_printf(b, "../%s/", home);
+	buf_printf(b, "issues/%s", s->item->name);
 	return 0;
 }

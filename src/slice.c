@@ -274,6 +274,41 @@ int json_member(struct str text, const char *key, struct str *ret)
 	return -ENOENT;
 }
 
+void json_walk(struct json_walk *w, struct str container)
+{
+	struct str t = slice_take_token(&container);
+
+	w->object = t.n == 1 && *t.s == '{';
+	w->rest = opens(t) ? container : (struct str){NULL, 0};
+}
+
+bool json_step(struct json_walk *w, struct str *name, struct str *value)
+{
+	struct str rest = w->rest, t = slice_take_token(&rest);
+
+	if (w->object)
+		return take_member(&w->rest, name, value);
+	if (t.n == 1 && *t.s == ',')
+		w->rest = rest;
+	*name = (struct str){NULL, 0};
+	*value = slice_take_value(&w->rest);
+	return value->n && !closes(*value);
+}
+
+void json_members(struct str text, const char *const *keys, size_t n, struct str *values)
+{
+	struct str name, value;
+
+	if (!enter(&text, '{'))
+		return;
+	while (take_member(&text, &name, &value))
+		for (size_t i = 0; i < n; i++)
+			if (!values[i].s && key_is(name, keys[i])) {
+				values[i] = value;
+				break;
+			}
+}
+
 /* The member whose name is this token, as it stands or decoded. */
 static bool same_member(struct str text, struct str token, struct str *ret)
 {

@@ -11,6 +11,8 @@
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/name.h"
+#include "sentryfs/searches.h"
+#include "sentryfs/window.h"
 
 #define ISSUE_ALONE_FRESH_S 60u /* of an issue that no listing holds */
 
@@ -63,13 +65,40 @@ int ask_listing(struct mount *m, const struct node *n, struct ask *a)
 		r = ask_scope(m, n, k->class, a);
 	a->want.class = k->class;
 	a->want.scope = a->scope.data;
-	a->want.max = k->class == &item_event ? m->options->max_events : m->options->max_issues;
-	if (k->class != &item_event && k->class != &item_issue)
-		a->want.max = 100000;
+	a->want.max = 100000;
+	if (k->class == &item_event)
+		a->want.max = m->options->max_events;
+	else if (k->class == &item_issue)
+		a->want.max = searches_max(m, n);
 	return r;
 }
 
 /* ---- sources ---- */
+
+/* By the listing that was used last of those that hold it. -EAGAIN: there is none that tells
+ * what the issue is. */
+static int refresh_by_listing(struct op *op, const struct item *item)
+{
+	struct resource *res = cache_holder(&op->mount->cache, item);
+	cleanup_free char *key = NULL;
+	struct cache_want want;
+	int r;
+
+	if (!res)
+		return -EAGAIN;
+	key = strdup(res->key);
+	if (!key)
+		return -ENOMEM;
+	want = (struct cache_want){.key = key,
+				   .class = &item_issue,
+				   .scope = res->scope,
+				   .max = res->max,
+				   .fresh_ms = fresh_ms(SOURCE_ISSUE_FRESH_S)};
+	r = op_need(op, &want, &res);
+	if (r == -EINPROGRESS)
+		return cache_coming(&op->mount->cache, key, NULL, NULL) ? r : 0;
+	return window_is_part(key) && item->fetched < op->start - fresh_ms(SOURCE_ISSUE_FRESH_S) ? -EAGAIN : 0;
+}
 
 /* Brings an issue's row up to date: one that a listing holds by that listing alone,
  * another by itself. An older copy will do when the server is slow. */
@@ -84,17 +113,18 @@ static int refresh_issue(struct op *op, const struct node *issue)
 
 	if (age <= fresh_ms(SOURCE_ISSUE_FRESH_S) || op->stale_ok)
 		return 0;
-	if (item->listed && issue->parent->kind->id == KIND_ISSUES) {
-		r = ask_listing(op->mount, issue->parent, &a);
-		if (!r)
-			r = op_need(op, &a.want, &res);
-		return r == -EINPROGRESS ? r : 0;
+	if (item->listed) {
+		r = refresh_by_listing(op, item);
+		/* a row that its listing tells nothing new of is asked for alone */
+		if (r == -EINPROGRESS || !r)
+			return r;
 	}
 	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S))
 		return 0;
 	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), ISSUE_ALONE_FRESH_S, &a);
 	good = keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
 	a.want.since = op->start;
+	a.want.asker = &op->asker;
 	if (!r)
 		r = good ? cache_need(&op->mount->cache, &a.want, NULL, &res) : op_need(op, &a.want, &res);
 	if (!r && res->document) {
@@ -109,6 +139,116 @@ static int refresh_issue(struct op *op, const struct node *issue)
 			item_unref(same);
 	}
 	return (r == -EINPROGRESS && !good) || r == -ENOENT ? r : 0;
+}
+
+/* ---- an issue's parts ---- */
+
+enum part { DETAILS, EVENT, TAGS, PARTS };
+
+static int ask_part(struct op *op, struct node *issue, enum part part, struct ask *a)
+{
+	const struct kind *k = kind_named(KIND_ISSUE, part == DETAILS ? "details.json"
+						      : part == EVENT ? "frames.qf"
+								      : "tags");
+	struct node *n;
+	int r;
+
+	if (part != TAGS)
+		return ask_document(op->mount, issue, k->url, STR(""), k->fresh_s, a);
+	n = node_get(&op->mount->tree, issue, k, k->name, NULL);
+	r = n ? ask_listing(op->mount, n, a) : -ENOMEM;
+	node_unref(n, 1);
+	return r;
+}
+
+void source_begin_parts(struct op *op, struct node *issue, bool ahead)
+{
+	for (enum part part = DETAILS; part < PARTS; part++) {
+		cleanup_ask struct ask a = {0};
+		struct resource *res;
+
+		if (ask_part(op, issue, part, &a))
+			continue;
+		a.want.ahead = ahead;
+		a.want.since = op->start;
+		cache_need(&op->mount->cache, &a.want, NULL, &res);
+	}
+}
+
+static int get_part(struct op *op, struct node *issue, enum part part, bool peek, struct resource **res)
+{
+	cleanup_ask struct ask a = {0};
+	int r = ask_part(op, issue, part, &a);
+
+	a.want.peek = peek;
+	a.want.stale_ok = peek;
+	return r ? r : op_need(op, &a.want, res);
+}
+
+void source_adopt_event(struct op *op, const struct node *n, const struct resource *res)
+{
+	cleanup_buf struct buf id = {0};
+	cleanup_ask struct ask to = {0};
+	struct str bytes;
+
+	buf_init(&id, BUF_MAX_DEFAULT);
+	if (json_member(blob_str(res->document), "eventID", &bytes))
+		return;
+	json_plain(&id, bytes);
+	if (name_is_event_id(buf_str(&id)) &&
+	    !ask_document(op->mount, n, kind_of(KIND_EVENT)->url, buf_str(&id), 0, &to))
+		cache_adopt(&op->mount->cache, to.key.data, res->document, res->fetched);
+}
+
+/* Is the row newer than what was fetched then? A change of ours always is. */
+static bool is_newer(const struct item *i, int64_t fetched)
+{
+	return i->fetched >= fetched || (i->written >= 0 && fetched < i->written + ITEM_HOLD_MS);
+}
+
+static int get_parts(struct op *op, const struct node *n, bool peek, struct source *s, uint64_t *stamp)
+{
+	struct item_store *items = &op->mount->cache.items;
+	struct issue_parts *p = &s->parts;
+	struct resource *res;
+	int r;
+
+	if (!peek)
+		source_begin_parts(op, n->parent, false);
+	r = get_part(op, n->parent, DETAILS, peek, &res);
+	if (r)
+		return r;
+	p->details = blob_ref(res->document);
+	*stamp = res->stamp > s->item->stamp ? res->stamp : s->item->stamp;
+	s->json = is_newer(s->item, res->fetched) ? blob_str(s->item->json) : blob_str(p->details);
+	/* what else there is to say does not depend on these two */
+	p->event_error = get_part(op, n->parent, EVENT, peek, &res);
+	if (p->event_error == -EINPROGRESS)
+		return -EINPROGRESS;
+	if (!p->event_error) {
+		p->event = blob_ref(res->document);
+		*stamp = res->stamp > *stamp ? res->stamp : *stamp;
+		if (!peek)
+			source_adopt_event(op, n, res); /* the summary names it */
+	}
+	p->tags_error = get_part(op, n->parent, TAGS, peek, &res);
+	if (p->tags_error == -EINPROGRESS)
+		return -EINPROGRESS;
+	if (!p->tags_error) {
+		p->tags = listing_ref(res->listing);
+		*stamp = res->stamp > *stamp ? res->stamp : *stamp;
+	}
+	if (p->event_error || p->tags_error)
+		*stamp = ++items->stamp;
+	return 0;
+}
+
+void source_done(struct source *s)
+{
+	blob_unref(s->parts.details);
+	blob_unref(s->parts.event);
+	listing_unref(s->parts.tags);
+	s->parts = (struct issue_parts){0};
 }
 
 int source_get(struct op *op, const struct node *n, bool peek, struct source *s, uint64_t *stamp)
@@ -134,6 +274,8 @@ int source_get(struct op *op, const struct node *n, bool peek, struct source *s,
 		s->json = blob_str(owner->item->json);
 		*stamp = owner->item->stamp;
 		return 0;
+	case FROM_PARTS:
+		return owner ? get_parts(op, n, peek, s, stamp) : -ENOENT;
 	case FROM_DOCUMENT:
 		r = ask_document(op->mount, n, n->kind->url, STR(""), n->kind->fresh_s, &a);
 		break;
@@ -151,6 +293,9 @@ int source_get(struct op *op, const struct node *n, bool peek, struct source *s,
 	s->json = blob_str(res->document);
 	s->listing = res->listing;
 	*stamp = res->stamp;
+	/* what it shows of issues changes with them */
+	if (a.want.class == &item_issue && op->mount->cache.items.news > *stamp)
+		*stamp = op->mount->cache.items.news;
 	return 0;
 }
 
@@ -165,7 +310,7 @@ void source_report(struct op *op, const struct node *n, int r)
 int source_content(struct op *op, const struct node *n, bool peek, struct blob **ret, uint64_t *stamp)
 {
 	cleanup_buf struct buf b = {0};
-	struct source s;
+	cleanup_source struct source s = {0};
 	int r = source_get(op, n, peek, &s, stamp);
 
 	if (r)

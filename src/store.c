@@ -38,7 +38,7 @@ static const char *const sql[STATEMENTS] = {
 	[DROP] = "DELETE FROM entry WHERE kind = ?1 AND key = ?2",
 	[SIZE] = "SELECT size FROM entry WHERE kind = ?1 AND key = ?2",
 	[TOUCH] = "UPDATE entry SET used = ?2 WHERE id = ?1",
-	[OLDEST] = "SELECT id, size FROM entry ORDER BY used, id LIMIT ?1",
+	[OLDEST] = "SELECT id, size FROM entry WHERE kind <> 3 ORDER BY used, id LIMIT ?1",
 	[EVICT] = "DELETE FROM entry WHERE id = ?1",
 };
 

@@ -16,8 +16,9 @@
 #include "sentryfs/json.h"
 #include "sentryfs/mount.h"
 #include "sentryfs/name.h"
-#include "sentryfs/query.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/source.h"
+#include "sentryfs/views.h"
 
 int verb_getattr(struct op *op)
 {
@@ -112,6 +113,30 @@ static int lookup_issue(struct op *op, const struct kind *k, struct str own)
 	return r;
 }
 
+/* The row of which this may be a name. */
+static const struct kind *child_named(const struct kind *dir, const char *name)
+{
+	const struct kind *k;
+
+	for (size_t i = 0; (k = kind_child(dir, i)); i++)
+		if (own_name(k, name).s)
+			return k;
+	return NULL;
+}
+
+static int lookup_search(struct op *op, const struct kind *k)
+{
+	bool assignee = op->node->kind->class == &item_assignee;
+	struct item *item = NULL;
+	int r = assignee ? views_assignee(op, str_of(op->name), &item) : searches_find(op, str_of(op->name), &item);
+
+	if (r)
+		return r;
+	r = reply_item(op, k, item);
+	item_unref(item);
+	return r;
+}
+
 static int lookup_dynamic(struct op *op, const struct kind *k)
 {
 	const struct node *dir = op->node;
@@ -121,9 +146,11 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 	struct item *item;
 	int r;
 
-	if (!own.s || own.n > NAME_BYTES_MAX || *own.s == '.')
+	if (dir->kind->class && dir->kind->class->local)
+		return lookup_search(op, k);
+	if (own.n > NAME_BYTES_MAX || *own.s == '.')
 		return -ENOENT;
-	if (!dir->kind->class || dir->kind->class == &item_issue)
+	if (k->probe && (!dir->kind->class || dir->kind->class == &item_issue))
 		return lookup_issue(op, k, own);
 	if (dir->kind->none && dir->kind->none(node_nearest(dir)->item))
 		return -ENOENT;
@@ -167,124 +194,8 @@ int verb_lookup(struct op *op)
 		return reply_node(op, node_get(&m->tree, op->node, k, op->name, NULL));
 	if (op->node->kind->scratch && (s = scratch_find(&m->scratches, op->node, op->name)))
 		return reply_node(op, scratch_node(&m->tree, s));
-	return op->node->kind->child ? lookup_dynamic(op, kind_of(op->node->kind->child)) : -ENOENT;
-}
-
-/* ---- directories ---- */
-
-/* With the first listing of issues comes what the token may do, so that the modes of what
- * is listed tell the truth. Without an answer everything is thought to be allowed. */
-static int learn_access(struct op *op, bool wait)
-{
-	struct cache_want want = {.key = "", .fresh_ms = INT64_MAX / 4};
-	struct access *access = &op->mount->access;
-	struct resource *res;
-	int r;
-
-	if (access->known)
-		return 0;
-	if (!wait) {
-		want.since = op->start;
-		cache_need(&op->mount->cache, &want, NULL, &res);
-		return 0;
-	}
-	r = op_need(op, &want, &res);
-	if (!r)
-		access_learn(access, blob_str(res->document));
-	return r == -EINPROGRESS ? r : 0;
-}
-
-int verb_opendir(struct op *op)
-{
-	const struct kind *k = op->node->kind;
-	cleanup_ask struct ask a = {0};
-	struct resource *res = NULL;
-	struct handle *h;
-	int r;
-
-	if (k->url && !(k->none && k->none(node_nearest(op->node)->item))) {
-		if (k->id == KIND_ISSUES)
-			learn_access(op, false);
-		ahead_sibling(op);
-		r = ask_listing(op->mount, op->node, &a);
-		if (!r)
-			r = op_need(op, &a.want, &res);
-		if (!r && k->id == KIND_ISSUES)
-			r = learn_access(op, true);
-		if (r)
-			return r;
-	}
-	h = handle_new(op->node);
-	if (!h)
-		return -ENOMEM;
-	h->listing = res ? listing_ref(res->listing) : NULL;
-	op->reply->opened(op, h, false, false);
-	return 0;
-}
-
-/* Has a change of ours taken it out of a listing that was asked for too early to know? */
-static bool has_left(const struct mount *m, const struct listing *l, const struct item *i)
-{
-	return i->gone || (i->class == &item_issue && i->written >= 0 && l->asked < i->written + ITEM_HOLD_MS &&
-			   query_excludes(str_of(m->options->query), blob_str(i->json)));
-}
-
-static bool set_entry(struct dir_entry *e, const char *name, const char *suffix, uint64_t ino, mode_t mode)
-{
-	snprintf(e->name, sizeof(e->name), "%s%s", name, suffix ? suffix : "");
-	e->ino = ino;
-	e->mode = mode & S_IFMT;
-	e->kind = NULL;
-	e->item = NULL;
-	return true;
-}
-
-bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, struct dir_entry *e)
-{
-	const struct node *dir = h->node, *up = dir->parent && dir != m->root ? dir->parent : dir;
-	size_t i = (*at)++, listed = h->listing ? h->listing->n : 0;
-	const struct scratch *s;
-	const struct kind *k;
-
-	if (i < 2)
-		return set_entry(e, i ? ".." : ".", NULL, i ? up->ino : dir->ino, S_IFDIR);
-	i -= 2;
-	for (size_t n = 0; (k = kind_static(dir, dir == m->root, n)); n++)
-		if (!i--) {
-			set_entry(e, k->name, NULL, node_ino(dir, k->name), k->mode);
-			e->kind = k;
-			return true;
-		}
-	for (; i < listed; i++, (*at)++) {
-		struct item *item = h->listing->items[i];
-
-		if (has_left(m, h->listing, item))
-			continue;
-		k = kind_of(dir->kind->child);
-		set_entry(e, item->name, k->suffix, 0, k->mode);
-		e->ino = node_ino(dir, e->name);
-		e->kind = k;
-		e->item = item;
-		return true;
-	}
-	s = dir->kind->scratch ? scratch_at(&m->scratches, dir, i - listed) : NULL;
-	return s && set_entry(e, s->name, NULL, node_ino(dir, s->name), S_IFREG);
-}
-
-bool verb_dir_child(struct op *op, const struct handle *h, const struct dir_entry *e, struct op_entry *child)
-{
-	struct mount *m = op->mount;
-	struct node *n;
-
-	/* A comment is removed by a write of ours, of which the kernel knows nothing; an issue that moved to
-	 * another project is a symlink here: see reply_item(). */
-	if (!e->kind || e->kind->id == KIND_COMMENT ||
-	    (e->kind->id == KIND_ISSUE && strcmp(e->item->home, h->node->parent->item->name)))
-		return false;
-	n = node_get(&m->tree, h->node, e->kind, e->name, e->item);
-	if (n)
-		attr_entry(op, n, child);
-	return n;
+	k = child_named(op->node->kind, op->name);
+	return k ? lookup_dynamic(op, k) : -ENOENT;
 }
 
 /* ---- files ---- */
@@ -335,47 +246,39 @@ struct str verb_read(const struct handle *h)
 	return h->node->scratch ? buf_str(&h->node->scratch->data) : blob_str(h->content);
 }
 
-/* Which event is the newest, and where all are listed the oldest, a listing that is in
- * memory tells; of one that has a single event, all. */
+/* What a listing that is in memory tells. */
 static int link_in_memory(struct op *op, struct buf *b)
 {
 	cleanup_ask struct ask a = {0};
-	const struct listing *l;
 	struct resource *res;
-	size_t i = 0;
+	size_t i;
 
 	if (op->node->kind->parent != KIND_EVENTS || ask_listing(op->mount, op->node->parent, &a))
 		return -ENOENT;
 	a.want.peek = true;
-	if (op_need(op, &a.want, &res) || !res->listing->n)
+	if (op_need(op, &a.want, &res) || !dir_link(res->listing, op->node->name, &i))
 		return -ENOENT;
-	l = res->listing;
-	if (!strcmp(op->node->name, "oldest.json") && !l->cut)
-		i = l->n - 1;
-	else if (strcmp(op->node->name, "latest.json") && (l->n > 1 || l->cut))
-		return -ENOENT;
-	buf_printf(b, "%s.json", l->items[i]->name);
+	buf_printf(b, "%s%s", res->listing->items[i]->name, op->node->kind->suffix);
 	return b->error;
 }
 
 /* The event that was fetched to learn its id is its file's content as well. */
-static void adopt_event(struct op *op, struct str id)
+static void adopt_event(struct op *op)
 {
-	cleanup_ask struct ask from = {0}, to = {0};
+	cleanup_ask struct ask from = {0};
 	struct resource *res;
 
-	if (ask_document(op->mount, op->node, op->node->kind->url, STR(""), 0, &from) ||
-	    ask_document(op->mount, op->node, kind_of(KIND_EVENT)->url, id, 0, &to))
+	if (ask_document(op->mount, op->node, op->node->kind->url, STR(""), 0, &from))
 		return;
 	from.want.peek = from.want.stale_ok = true;
 	if (!op_need(op, &from.want, &res))
-		cache_adopt(&op->mount->cache, to.key.data, res->document, res->fetched);
+		source_adopt_event(op, op->node, res);
 }
 
 int verb_readlink(struct op *op)
 {
 	cleanup_buf struct buf b = {0};
-	struct source s;
+	cleanup_source struct source s = {0};
 	uint64_t stamp;
 	int r;
 
@@ -393,7 +296,7 @@ int verb_readlink(struct op *op)
 			return r;
 		}
 		if (op->node->kind->from == FROM_DOCUMENT)
-			adopt_event(op, (struct str){b.data, b.len - strlen(".json")});
+			adopt_event(op);
 	}
 	buf_addc(&b, '\0');
 	if (b.error)

@@ -18,6 +18,7 @@
 #include "sentryfs/mount.h"
 #include "sentryfs/name.h"
 #include "sentryfs/report.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/source.h"
 #include "sentryfs/verbs.h"
 
@@ -66,7 +67,7 @@ static const char *nearest_control(const struct node *dir, const char *name)
 	const struct kind *k, *best = NULL;
 	unsigned least = 5;
 
-	for (size_t i = 0; (k = kind_static(dir, false, i)); i++) {
+	for (size_t at = 0; (k = kind_static(dir, false, &at));) {
 		unsigned d = k->control ? str_distance(str_of(k->name), str_of(name)) : 64;
 
 		/* state for status, assignee for assignedTo */
@@ -431,6 +432,31 @@ int verb_rename(struct op *op)
 	return 0;
 }
 
+/* ---- mkdir ---- */
+
+int verb_mkdir(struct op *op)
+{
+	struct op_entry e;
+	struct item *item;
+	struct node *n;
+	int r;
+
+	if (op->mount->options->read_only)
+		return -EROFS;
+	if (op->node->kind->id != KIND_SEARCHES)
+		return verb_refuse(op);
+	r = kind_lookup(op->node, false, op->name) ? -EEXIST : searches_make(op, &item);
+	if (r)
+		return r;
+	n = node_get(&op->mount->tree, op->node, kind_of(KIND_SEARCH), op->name, item);
+	item_unref(item);
+	if (!n)
+		return -ENOMEM;
+	attr_entry(op, n, &e);
+	op->reply->entry(op, &e);
+	return 0;
+}
+
 /* ---- rmdir ---- */
 
 /* May this process delete this issue? 0, or -errno after a word in its last-error. */
@@ -525,6 +551,13 @@ int verb_rmdir(struct op *op)
 
 	if (op->mount->options->read_only)
 		return -EROFS;
+	if (op->node->kind->id == KIND_SEARCHES && !kind_lookup(op->node, false, op->name)) {
+		/* Sentry knows nothing of it, so the guard has nothing to say */
+		r = searches_forget(op);
+		if (!r)
+			op->reply->error(op, 0);
+		return r;
+	}
 	op_lock(op);
 	if (op->node->kind->id != KIND_ISSUES || kind_lookup(op->node, false, op->name))
 		return refuse_removal(op, true,

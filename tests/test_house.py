@@ -10,9 +10,9 @@ from conftest import TOP
 FLOORS = {
     0: "buf str name json slice map list log clock journal process cachedir options rc token target origin",
     1: "http",
-    2: "api link governor",
-    3: "item listing part lister store keep cache change report query",
-    4: "tree kinds access guard scratch mount op source ahead attr show about verbs wish details assignee control comment bulk write root",
+    2: "api link governor reach",
+    3: "item listing part lister store keep cache change report query search window secret render frame form trace",
+    4: "tree kinds access crowd guard scratch mount op source searches views index ahead attr show event summary about verbs dir wish details assignee control comment bulk write root",
     5: "fs loop",
     6: "main",
 }

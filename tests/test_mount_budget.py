@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Requests are the currency: what each look at the tree may cost, counted at the server."""
 
+import os
+
 import pytest
 from conftest import Sandbox
 
@@ -70,16 +72,33 @@ def test_one_file_on_a_cold_mount(mount, sandbox):
 
 
 # Every directory of the tree, by its row in the mount's README.md: what the first `ls` of it costs when all above it was
-# listed. A listing costs nothing an entry, so `ls -l` costs no more, but for the symlinks that it reads.
+# listed. A listing costs nothing an entry, so `ls -l` costs no more.
 ORG = "<organization>/"
 PROJECT = f"{ORG}projects/<project>/"
 ISSUE = f"{PROJECT}issues/<issue>/"
 DIRECTORIES = {
     ".sentryfs/": 0,
     ORG: 0,                             # the root's listing came with the mount
-    f"{ORG}issues/": 0,                 # enumerates nothing
+    f"{ORG}issues/": 0,                 # what is in memory
+    f"{ORG}search/": 0,                 # what mkdir made
+    f"{ORG}search/<search>/": 1,        # a page of 100 each
+    f"{ORG}search/<search>/.bulk/": 0,
     f"{ORG}projects/": 1,
     PROJECT: 0,
+    f"{PROJECT}search/": 0,
+    f"{PROJECT}recent/": 1,             # a page of 100 each, as every ready-made search
+    f"{PROJECT}recent/.bulk/": 0,
+    f"{PROJECT}by-status/": 0,
+    f"{PROJECT}by-status/unresolved/": 2,
+    f"{PROJECT}by-status/resolved/": 1,
+    f"{PROJECT}by-status/ignored/": 1,
+    f"{PROJECT}by-level/": 0,
+    **{f"{PROJECT}by-level/{level}/": 1 for level in ("fatal", "error", "warning", "info", "debug")},
+    f"{PROJECT}by-assignee/": 0,        # what is in memory
+    f"{PROJECT}by-assignee/me/": 1,
+    f"{PROJECT}by-assignee/none/": 1,
+    f"{PROJECT}by-assignee/<assignee>/": 1,
+    f"{PROJECT}by-assignee/<assignee>/.bulk/": 0,
     f"{PROJECT}events/": 1,
     f"{PROJECT}issues/": 3,             # a page of 100 each, and once what the token may do
     f"{PROJECT}issues/.bulk/": 0,
@@ -89,7 +108,6 @@ DIRECTORIES = {
     f"{ISSUE}events/": 1,
     f"{ISSUE}hashes/": 1,
 }
-READLINKS = {f"{ISSUE}events/": 1}      # recommended; latest and oldest are the first and the last of the listing
 # Files and symlinks whose first `cat` costs something, when the directory they are in was listed. What is not named here
 # costs nothing.
 FILES = {
@@ -98,13 +116,25 @@ FILES = {
     f"{ORG}environments.tsv": 1,
     f"{ORG}releases.tsv": 1,
     f"{ORG}issues/<SHORT-ID>@": 2,      # the issue, and the projects on the way to which it points
+    f"{ORG}search/<search>/<issue>@": 1,    # the projects, on the way to which it points
+    f"{PROJECT}recent/<issue>@": 0,
+    f"{PROJECT}by-assignee/<assignee>/<issue>@": 0,
+    f"{PROJECT}index.tsv": 2,           # a page of 100 each
+    f"{PROJECT}index.jsonl": 2,
     f"{PROJECT}events/<event>.json": 1,
+    f"{PROJECT}events/<event>.txt": 1,  # a text costs what its JSON costs, or nothing beside it
+    f"{ISSUE}summary.txt": 3,           # details, the latest event, tags
+    f"{ISSUE}frames.qf": 1,             # the latest event
     f"{ISSUE}details.json": 1,
     f"{ISSUE}activity.jsonl": 1,        # of the same answer as details.json
     f"{ISSUE}events/<event>.json": 1,
+    f"{ISSUE}events/<event>.txt": 1,
     f"{ISSUE}events/latest.json@": 1,   # the event: which one it is, the listing told
-    f"{ISSUE}events/oldest.json@": 1,   # which one it is comes with the event
-    f"{ISSUE}events/recommended.json@": 1,
+    f"{ISSUE}events/oldest.json@": 1,   # the same where all are listed; else which one it is comes with the event
+    f"{ISSUE}events/recommended.json@": 1,      # which one it is comes with the event; not listed where more than one is
+    f"{ISSUE}events/latest.txt@": 1,
+    f"{ISSUE}events/oldest.txt@": 1,
+    f"{ISSUE}events/recommended.txt@": 1,
 }
 
 
@@ -126,7 +156,13 @@ def test_every_directory_of_the_tree_has_a_budget(mounted):
 
 def real(mount, row):
     """A path for a row, with all above it listed: WEB-3 has comments, WEB-1 two hashes and 137 events."""
-    names = {"<organization>": "acme", "<project>": "web", "<issue>": "WEB-3", "<SHORT-ID>": "WEB-3"}
+    names = {"<organization>": "acme", "<project>": "web", "<issue>": "WEB-3", "<SHORT-ID>": "WEB-3",
+             "<search>": "level:fatal", "<assignee>": "bob@acme.example"}
+    listing = next((d for d in ("search/level:fatal", "projects/web/recent", "projects/web/by-assignee/bob@acme.example")
+                    if row.replace("<project>", "web").replace("<search>", names["<search>"]).replace(
+                        "<assignee>", names["<assignee>"]).startswith(f"{ORG}{d}/<issue>")), None)
+    if listing:
+        names["<issue>"] = os.listdir(mount.where / "acme" / listing)[0]
     path = ""
     for part in row.rstrip("/@").split("/"):
         where = mount.where / path
@@ -144,11 +180,11 @@ def test_budget_of_a_directory(mounted, sandbox, row):
     path = real(mounted, row)
     sandbox.forget()
     listed = mounted.sh(f"ls {path}")
-    assert listed.returncode == 0 and (listed.stdout or row == f"{ORG}issues/")
+    assert listed.returncode == 0 and (listed.stdout or row == f"{ORG}issues/" or "by-level" in row)
     assert len(sandbox.requests()) == DIRECTORIES[row], paths(sandbox)
     long = mounted.sh(f"ls -l {path}")
     assert long.returncode == 0 and len(long.stdout.splitlines()) == len(listed.stdout.splitlines()) + 1
-    assert len(sandbox.requests()) == DIRECTORIES[row] + READLINKS.get(row, 0), paths(sandbox)
+    assert len(sandbox.requests()) == DIRECTORIES[row], paths(sandbox)
 
 
 @pytest.mark.parametrize("row", FILES)
@@ -162,7 +198,7 @@ def test_budget_of_a_file(mounted, sandbox, row):
 
 def test_every_other_file_costs_nothing(mounted, sandbox):
     rows = [row for row in tree_of(mounted) if not row.endswith("/") and row not in FILES]
-    assert len(rows) > 30
+    assert len(rows) > 40
     for row in rows:
         path = real(mounted, row)
         sandbox.forget()
@@ -180,6 +216,10 @@ BUDGET = [
     (f"cat {ISSUES}/WEB-1/events/latest.json", 1),
     (f"cat {ISSUES}/WEB-1/events/oldest.json", 1),
     (f"cat {ISSUES}/web-1/title", 0),
+    (f"cat {ISSUES}/WEB-1/summary.txt {ISSUES}/WEB-1/frames.qf {ISSUES}/WEB-1/events/latest.txt", 3),
+    (f"cat {ISSUES}/WEB-1/summary.txt {ISSUES}/WEB-1/details.json {ISSUES}/WEB-1/tags/level", 3),
+    (f"cd {ISSUES}/WEB-1 && cat $(sed -n 's/^## Latest event: //p' summary.txt)", 3),
+    (f"cd {ISSUES}/WEB-1/events && cat latest.json latest.txt", 1),
     ("cat acme/organization.json acme/projects/web/project.json", 0),
     ("cat acme/issues/WEB-1/title", 0),
     ("cat README.md AGENTS.md .ignore .sentryfs/status .sentryfs/requests .sentryfs/errors", 0),

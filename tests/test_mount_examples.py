@@ -53,7 +53,7 @@ def test_the_manuals_examples(tmp_path):
         done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         sent = [(r["method"], r["status"]) for r in server.requests() if r["method"] != "GET"]
-        assert sent == [("PUT", 200), ("POST", 201), ("PUT", 200), ("PUT", 200), ("DELETE", 202)]
+        assert sent == [("PUT", 200), ("PUT", 200), ("POST", 201), ("PUT", 200), ("PUT", 200), ("DELETE", 202)]
         assert not any(str(tmp_path) in line for line in open("/proc/self/mounts", encoding="utf-8"))
     finally:
         server.stop()

@@ -161,7 +161,8 @@ def test_an_alarm_does_not_end_a_reader(mounted, sandbox):
     sandbox.forget()
     sandbox.faults({"path": ROUTE, "delay_ms": 700})
     script = ("import signal,sys\nsignal.signal(signal.SIGALRM, lambda *a: None)\n"
-              "signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)\nprint(len(open(sys.argv[1]).read()))")
+              "signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)\nprint(len(open(sys.argv[1]).read()))\n"
+              "signal.setitimer(signal.ITIMER_REAL, 0)")
     done = subprocess.run(["python3", "-c", script, mounted.where / DETAILS], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0 and int(done.stdout) > 100, done.stderr
 

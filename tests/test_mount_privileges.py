@@ -10,6 +10,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 from conftest import PROGRAM, Sandbox, open_to_all, wait_until
@@ -104,12 +105,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(small, tmp_path):
-    d = Desk(tmp_path, small)
+def desk(small):
+    """In a directory of its own: pytest shuts its own one to other users."""
     small.faults()
     small.forget()
-    yield d
-    d.stop()
+    with tempfile.TemporaryDirectory(prefix="sentryfs-desk-") as home:
+        d = Desk(pathlib.Path(home), small)
+        yield d
+        d.stop()
 
 
 def test_mount_read_write_unmount(desk, small):

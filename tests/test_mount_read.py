@@ -3,10 +3,11 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
-from conftest import open_to_all
+from conftest import Sandbox, open_to_all
 
 NOBODY = 65534
 ISSUES = "acme/projects/web/issues"
@@ -23,13 +24,13 @@ def literals(text):
 def test_the_root(mounted):
     assert sorted(os.listdir(mounted.where)) == [".ignore", ".sentryfs", "AGENTS.md", "README.md", "acme"]
     assert sorted(os.listdir(mounted.where / "acme")) == [
-        "environments.tsv", "issues", "members.tsv", "organization.json", "projects", "releases.tsv", "teams.tsv"]
+        "environments.tsv", "issues", "members.tsv", "organization.json", "projects", "releases.tsv", "search", "teams.tsv"]
     assert sorted(os.listdir(mounted.where / "acme/projects")) == ["api", "desktop", "web"]
 
 
 def test_an_issue_has_every_file_of_the_table(mounted):
     names = sorted(os.listdir(mounted.where / ISSUES / "WEB-1"))
-    assert names == sorted(FIELDS + ["issue.json", "details.json", "activity.jsonl", "comments", "events", "hashes",
+    assert names == sorted(FIELDS + ["summary.txt", "frames.qf", "issue.json", "details.json", "activity.jsonl", "comments", "events", "hashes",
                                      "tags", "merge", "last-error"])
 
 
@@ -119,6 +120,35 @@ def test_events(mounted):
     oldest = os.readlink(where / "oldest.json")
     assert json.loads((where / oldest).read_text())["eventID"] + ".json" == oldest
     assert json.loads((where / "recommended.json").read_text())["eventID"]
+
+
+# WEB-1 has more events than are listed, WEB-7 not
+@pytest.mark.parametrize("issue,shown", [("WEB-1", {"latest"}), ("WEB-7", {"latest", "oldest"})])
+def test_a_link_is_listed_where_the_listing_tells_where_it_leads(mounted, sandbox, issue, shown):
+    where = mounted.where / ISSUES / issue / "events"
+    shown = {f"{name}.{ext}" for name in shown for ext in ("json", "txt")}
+    assert {n for n in os.listdir(where) if not re.fullmatch("[0-9a-f]{32}.(json|txt)", n)} == shown
+    assert len(os.listdir(where)) > len(shown) + 1
+    sandbox.forget()
+    assert all(os.readlink(where / n) in os.listdir(where) for n in shown)
+    assert sandbox.requests() == []
+    assert json.loads((where / "recommended.json").read_text())["eventID"]
+
+
+def test_grep_over_the_events_of_many_issues_costs_two_requests_an_issue(mount):
+    s = Sandbox("--issues", 40, "--unresolved-only", "--events", 30, "--full-page", 100)
+    try:
+        m = mount("--max-events=10", server=s)
+        assert m.sh(f"ls {ISSUES}").returncode == 0
+        s.forget()
+        done = m.sh(f"grep -c eventID {ISSUES}/*/events/*.json")
+        asked = len(s.requests())
+        names = m.sh(f"printf '%s\\n' {ISSUES}/*/events/*.json").stdout.splitlines()
+        assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", len(names))
+        assert len(names) > 40 * 8 and asked <= 2 * 40 + 3
+        m.unmount()
+    finally:
+        s.stop()
 
 
 def test_an_event_by_id_in_its_project(mounted):

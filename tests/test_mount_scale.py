@@ -143,3 +143,17 @@ def test_readers_within_the_limits(mount):
         m.unmount()
     finally:
         s.stop()
+
+
+def test_a_listing_larger_than_cache_memory(mount, many):
+    """It is dropped when something else needs the room, and taken from the store again."""
+    m = mount("--max-issues=5000", "-ocache_memory=1M", server=many)
+    many.forget()
+    names = listed(m)
+    assert len(names) == 3000
+    first = len(many.requests())
+    for name in names[:3]:
+        assert m.sh(f"cat {ISSUES}/{name}/details.json").returncode == 0
+    assert listed(m) == names
+    assert len(many.requests()) == first + 3
+    assert int(m.status()["cached_bytes"]) < 16 << 20

@@ -141,6 +141,27 @@ def test_offline(kept, server):
     assert server.requests() == []
 
 
+@pytest.mark.parametrize("source", ["", "acme", "acme/web"])
+def test_the_server_is_gone_before_the_mount(kept, server, source):
+    """Without the option, too: the kept is shown, with a word about it, and comes back by itself with the server."""
+    issues = ISSUES.removeprefix("acme/projects/web/" if source == "acme/web" else f"{source}/")
+    m = kept(source=source)
+    seen = m.sh(f"ls {issues}; cat {issues}/WEB-1/title").stdout
+    m.unmount()
+    server.faults({"path": "/api/0/", "drop": True})
+    m = kept(source=source)
+    assert "showing what an earlier mount has seen" in m.start.stderr
+    assert m.sh(f"ls {issues}; cat {issues}/WEB-1/title").stdout == seen != ""
+    server.faults()
+    wait_until(lambda: m.sh(f"cat {issues}/WEB-1/details.json").returncode == 0, "the server to be there again")
+
+
+def test_the_server_is_gone_and_nothing_was_kept(mount, server, cache):
+    server.faults({"path": "/api/0/", "drop": True})
+    m = mount(server=server, env={"XDG_CACHE_HOME": str(cache)})
+    assert m.start.returncode == 1 and "showing" not in m.start.stderr
+
+
 @pytest.mark.parametrize("source", ["acme", "acme/web"])
 def test_offline_of_one_organization_or_project(kept, server, source):
     issues = ISSUES.removeprefix("acme/" if source == "acme" else "acme/projects/web/")

@@ -10,6 +10,7 @@
 #include "sentryfs/http.h"
 #include "sentryfs/journal.h"
 #include "sentryfs/list.h"
+#include "sentryfs/reach.h"
 
 /*
  * Sentry's API: base URL, authorization, retries, rate limits, paging, and one
@@ -42,11 +43,14 @@ struct api {
 	unsigned timeout_s;
 	struct governor governors[API_CLASSES];
 	struct list waiting; /* calls that have a time to wait for */
+	struct list running; /* and those that were sent */
 	struct journal requests, errors, changes;
 	bool answered; /* since the last tick: there may be room for who waits */
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
+	struct reach reach;
+	struct api_call *probe; /* while it looks whether the server is back */
 };
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock);
@@ -61,7 +65,9 @@ struct api_answer {
 	struct buf *body;  /* bytes may be taken with buf_to_blob */
 	struct str cursor; /* of the next page, s == NULL at the end */
 	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
+	uint64_t hits_max; /* what the server stops counting at; UINT64_MAX: not told */
 	const char *words; /* one sentence for a person when error is set */
+	bool unsent;	   /* it never reached the server */
 	bool uncertain;	   /* no answer that tells whether a change was done */
 	bool lacks_scope;  /* a 403 that says so (WWW-Authenticate: insufficient_scope) */
 };
@@ -75,6 +81,8 @@ struct api_request {
 	const char *body;   /* JSON, or NULL */
 	unsigned within_ms; /* an answer must have come by then; 0: the api's timeout */
 	bool ahead;	    /* nobody waits for it yet: it gives way */
+	bool bulk;	    /* who waits for it asks for much: it gives way too, to who does not */
+	unsigned delay_ms;  /* it is not sent before */
 };
 
 struct api_call;
@@ -87,12 +95,16 @@ struct api_call;
  */
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);
 void api_cancel(struct api_call *c);
-/* Somebody waits for it now. */
-void api_hurry(struct api_call *c);
+/* Somebody waits for it now, who is as `rq` says: `bulk`, and slowed (`delay_ms`) or not. */
+void api_hurry(struct api_call *c, const struct api_request *rq);
 
 /* Starts what has waited long enough. Returns ms until it wants to be called
  * again, -1 when nothing waits. */
 int64_t api_tick(struct api *a);
+
+/* The machine was suspended for so long: times go on from where they were, and what was
+ * only asked is asked again, since nobody may answer any more. */
+void api_slept(struct api *a, int64_t ms);
 
 /* The table of DESIGN section 4: 0 for 2xx. */
 int api_status_to_errno(long status);

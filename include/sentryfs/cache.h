@@ -70,16 +70,23 @@ void cache_init(struct cache *c, struct api *api, size_t bytes_max);
 void cache_done(struct cache *c);
 void cache_drop(struct cache *c); /* forgets what nobody waits for */
 
+/* Who wants it, for whoever keeps the peace among them: fills in `bulk` and `delay_ms` of a
+ * request that begins for it, or (!begins) of one that was begun for another. */
+struct asker {
+	void (*asks)(struct asker *k, struct api_request *rq, bool begins);
+};
+
 struct cache_want {
 	const char *key;
 	const struct item_class *class; /* NULL: a document */
 	const char *scope;
-	size_t max;	  /* items at the most */
-	int64_t fresh_ms; /* how old an answer may be */
-	int64_t since;	  /* ms: an answer or an error that came after this is good enough */
-	bool stale_ok;	  /* an older answer will do, and nothing is asked for */
-	bool peek;	  /* never ask the server */
-	bool ahead;	  /* nobody waits for it yet; `w` is NULL */
+	size_t max;	     /* items at the most */
+	int64_t fresh_ms;    /* how old an answer may be */
+	int64_t since;	     /* ms: an answer or an error that came after this is good enough */
+	bool stale_ok;	     /* an older answer will do, and nothing is asked for */
+	bool peek;	     /* never ask the server */
+	bool ahead;	     /* nobody waits for it yet; `w` is NULL */
+	struct asker *asker; /* borrowed; NULL: the mount itself */
 };
 
 /*
@@ -89,6 +96,14 @@ struct cache_want {
  * when asking again failed for a reason that passes (network, 429, 5xx).
  */
 int cache_need(struct cache *c, const struct cache_want *want, struct waiter *w, struct resource **ret);
+
+/* Adds to `to` what has come so far of a listing that is being fetched; see lister_give(). -ENOENT:
+ * it is not, or is of those that are given whole. */
+int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *given);
+
+/* The listing that holds the item, the last used one of several, and one that tells what its
+ * rows are before one that does not (window.h); borrowed, NULL: none. */
+struct resource *cache_holder(struct cache *c, const struct item *i);
 
 /* A change of ours made the answer to `key` untrue: it is not given out again, and one
  * that is under way is asked for anew when it comes. */

@@ -60,6 +60,7 @@ struct change {
 	int64_t until;	      /* ms: all of it ends by then, 0: when its requests do */
 	struct item *about;   /* shared; whose last-error tells of it */
 	char *what;	      /* owned; what was tried, for people */
+	char *by;	      /* owned; who did, for the audit; may be NULL */
 	const char *accepted; /* what would have been, or NULL */
 	/* Called once at the end, before the waiters: writes last-error, and returns the
 	 * change's error. */

@@ -19,7 +19,8 @@ struct control {
 };
 
 extern const struct control control_status, control_details, control_assignee, control_priority, control_flag,
-	control_comment_new, control_comment, control_comment_remove, control_merge, control_bulk, control_refresh;
+	control_comment_new, control_comment, control_comment_remove, control_merge, control_bulk, control_bulk_all,
+	control_refresh;
 
 /*
  * Carries out the value that was written to the node: 0 when the server's answer shows
@@ -47,8 +48,10 @@ int command_comment(struct op *op, struct node *n, struct str value);
 int command_comment_remove(struct op *op, struct node *n, struct str value);
 int command_merge(struct op *op, struct node *n, struct str value);
 int command_bulk(struct op *op, struct node *n, struct str value);
+int command_bulk_all(struct op *op, struct node *n, struct str value);
 
-/* Whose last-error tells of a write to `n`: the issue, or for a bulk file the project. */
+/* Whose last-error tells of a write to `n`: the issue, or for a bulk file the search or the
+ * project. */
 struct item *control_subject(const struct node *n);
 /* control_new_change for a value that was written. */
 int control_change_of(struct op *op, const struct node *n, struct str value);

@@ -33,6 +33,8 @@ struct http_request {
 	unsigned timeout_ms;	   /* for the whole answer */
 };
 
+/* -EHOSTUNREACH and -ECONNREFUSED mean that no connection was made: nothing was sent. */
+
 /* Called once for each request that was not cancelled, never from submit. The
  * response is the transport's; bytes may be taken out of it with buf_to_blob. */
 typedef void http_done(void *arg, struct http_response *r);
@@ -57,6 +59,8 @@ struct http;
 struct http *http_new(const struct http_options *o);
 struct http *http_free(struct http *h); /* accepts NULL, returns NULL */
 struct transport *http_transport(struct http *h);
+/* What is connected is believed no more: after a suspend, or when an answer did not come. */
+void http_renew(struct http *h);
 /* Waits for sockets, the n extra descriptors, or the time, then moves every transfer on. 0 or -errno. */
 int http_poll(struct http *h, struct pollfd *extra, unsigned n, int timeout_ms);
 

@@ -56,15 +56,17 @@ struct item_class {
 	/* Fills the fields from an entry (slices of the tree, of `scratch`, or
 	 * literals). -EBADMSG when it lacks what makes it an item. */
 	int (*parse)(const cJSON *entry, struct item_fields *f, struct buf *scratch);
+	bool local;    /* made here of a name; the server has none */
 	bool numbered; /* the name gets NNN- before it, oldest first (listing newest first) */
 };
 
 extern const struct item_class item_organization, item_project, item_issue, item_event, item_hash, item_comment,
-	item_tag, item_any;
+	item_tag, item_any, item_search, item_assignee;
 
 struct item_store {
 	struct map by_key;
 	uint64_t stamp; /* the last one given out */
+	uint64_t news;	/* the one of when an item last changed */
 	/* what we changed, shared: older answers must not bring back what was before */
 	struct item **kept;
 	size_t kept_n, kept_cap;

@@ -42,6 +42,19 @@ int json_each(struct str text, int (*each)(void *arg, const cJSON *tree, struct 
  * not an object. */
 int json_member(struct str text, const char *key, struct str *ret);
 
+/* The inside of a container, whose text must be valid JSON: each step gives the next
+ * element (the name is empty) or member (its name is a string token). A text that is no
+ * container has no steps. */
+struct json_walk {
+	struct str rest;
+	bool object;
+};
+void json_walk(struct json_walk *w, struct str container);
+bool json_step(struct json_walk *w, struct str *name, struct str *value);
+
+/* The same of several members in one walk; values[i] stays as it is where there is none. */
+void json_members(struct str text, const char *const *keys, size_t n, struct str *values);
+
 /* Adds the object `object` with the members of the object `delta` in the place of its
  * own of the same name; what it lacks is left out. Both valid JSON. 0; -EBADMSG when
  * one is not an object. */

@@ -16,12 +16,20 @@ struct listing {
 	int64_t asked;	      /* ms: when what is there for the longest was asked for */
 	int64_t newest;	      /* ms: of issues, lastSeen of the newest as it was listed */
 	bool cut;	      /* more exist than were asked for */
+	uint64_t total;	      /* so many exist; 0: not known */
 	size_t skipped;	      /* entries that could not be used */
 };
 
 struct listing *listing_new(int64_t asked); /* one reference; NULL without memory */
 struct listing *listing_ref(struct listing *l);
 void listing_unref(struct listing *l); /* accepts NULL */
+
+static inline void listing_unrefp(struct listing **l)
+{
+	listing_unref(*l);
+}
+
+#define cleanup_listing __attribute__((cleanup(listing_unrefp)))
 
 /* Adds `i`, whose reference it takes over, also when it fails; a name that is there
  * already (an issue that moved between two pages) is dropped. 0 or -ENOMEM. */

@@ -8,10 +8,12 @@
 #include "sentryfs/cache.h"
 #include "sentryfs/change.h"
 #include "sentryfs/clock.h"
+#include "sentryfs/crowd.h"
 #include "sentryfs/guard.h"
 #include "sentryfs/list.h"
 #include "sentryfs/options.h"
 #include "sentryfs/scratch.h"
+#include "sentryfs/searches.h"
 #include "sentryfs/store.h"
 #include "sentryfs/tree.h"
 
@@ -29,12 +31,16 @@ struct mount {
 	struct access access;
 	struct guard guard;
 	struct scratches scratches;
+	struct searches searches;
 	struct ahead ahead;
+	struct crowd crowd;
 	struct node *root;  /* what inode 1 is */
 	struct list parked; /* operations that wait */
 	struct list ready;  /* operations that run at the next turn */
 	struct timespec born;
 	uint64_t operations;
+	int64_t slept; /* ms: as the clock told last */
+	bool woke;     /* since then connections may be dead: for the loop */
 };
 
 #define SENTRYFS_VERSION "0.1.0"

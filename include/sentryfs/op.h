@@ -25,6 +25,8 @@ struct handle {
 	struct node *node;	 /* shared */
 	struct blob *content;	 /* a file's bytes */
 	struct listing *listing; /* a directory's items; NULL: static rows only */
+	bool coming;		 /* more of them are to come: then it is the handle's own */
+	size_t given, shown;	 /* so many were taken over; so many may be seen */
 	bool counts;		 /* among node->opens */
 	/* of a file that takes text: the pieces so far */
 	struct buf text;
@@ -52,10 +54,12 @@ struct op_reply {
 	void (*opened)(struct op *op, struct handle *h, bool keep_cache, bool direct_io);
 	void (*created)(struct op *op, const struct op_entry *e, struct handle *h);
 	void (*written)(struct op *op, size_t n);
+	void (*listed)(struct op *op); /* entries of op->handle from op->offset on are there, or the end */
 };
 
 struct op {
 	struct waiter waiter;
+	struct asker asker;
 	struct list link; /* in mount->parked or mount->ready, or in none */
 	struct mount *mount;
 	const struct op_reply *reply;
@@ -66,8 +70,8 @@ struct op {
 	/* of those that write */
 	struct handle *handle; /* borrowed from whoever replies */
 	struct blob *data;     /* shared: what is written */
-	size_t offset;
-	int flags;	 /* of open(2), access(2) or rename(2) */
+	size_t offset, size;
+	int flags;	 /* of open(2), access(2) or rename(2); of READDIR: with attributes */
 	mode_t mode;	 /* of a new file */
 	struct node *to; /* shared: the directory that is renamed into */
 	char to_name[256];
@@ -76,6 +80,7 @@ struct op {
 	int attr_set;
 	struct change *change; /* shared; once it is under way */
 	pid_t tid;	       /* of the caller; 0: not to be seen from here */
+	uid_t uid;	       /* of the caller */
 	int64_t start;	       /* ms */
 	int64_t deadline;      /* ms: ETIMEDOUT after it, or `late` */
 	int late;	       /* -errno: the end is known, and what it still waits for may fail */
@@ -84,6 +89,7 @@ struct op {
 	bool interrupted;      /* the kernel said so; the signal decides */
 	bool stale_ok;
 	bool noted, paged; /* ahead.c has seen it; and has fetched its page */
+	bool each_page;	   /* is to run again at each page of what it waits for */
 	bool locked;	   /* holds a directory's lock in the kernel (op_lock) */
 };
 

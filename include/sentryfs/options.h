@@ -16,15 +16,17 @@
  * line names no source.
  */
 struct options {
-	char *org;	  /* from ORG[/PROJECT], NULL: all organizations */
-	char *project;	  /* NULL: the whole organization */
-	char *mountpoint; /* absolute */
-	char *url;	  /* origin, without a slash at the end */
-	char *token_file; /* NULL: environment, credential, rc file */
-	char *query;	  /* of the default listing */
-	char *cacert;	  /* NULL: the system's */
+	char *org;			  /* from ORG[/PROJECT], NULL: all organizations */
+	char *project;			  /* NULL: the whole organization */
+	char *mountpoint;		  /* absolute */
+	char *url;			  /* origin, without a slash at the end */
+	char *token_file;		  /* NULL: environment, credential, rc file */
+	char *query;			  /* of the default listing */
+	char *environment, *stats_period; /* the same; NULL: all, the server's */
+	char *cacert;			  /* NULL: the system's */
 	char *cert, *key; /* of this client, NULL: none; the key may be in the file of the certificate */
 	unsigned max_issues, max_events;
+	unsigned crawl;		  /* requests of one process before it is slowed, 0: any */
 	unsigned max_delete;	  /* issues that one process may delete */
 	unsigned timeout;	  /* seconds without progress */
 	unsigned connect_timeout; /* seconds */

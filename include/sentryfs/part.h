@@ -8,7 +8,8 @@
 
 /*
  * A part of a listing that is being fetched: the items that were last seen in a range of
- * time, newest first. A listing that is fetched in order is one part without an end.
+ * time, newest first, or a page of a list by rows. A listing that is fetched in order is
+ * one part without an end.
  */
 #define PART_PAGE 100	    /* items of a page */
 #define PART_OPEN INT64_MIN /* no time */
@@ -30,6 +31,7 @@ struct part {
 	double density; /* ms for an item */
 	struct item **items;
 	size_t n, cap, twice; /* of them some are in another part, too */
+	size_t row;	      /* of a list by rows: the one that it begins with */
 	bool begun, ended;
 	bool past; /* ended with what is the next part's */
 };
@@ -57,6 +59,12 @@ bool part_split(struct part *p, double need);
  * wanted; NULL: none has enough. What there is of a part that has not answered yet is a
  * guess, which is believed with `guess`. */
 struct part *parts_longest(struct parts *in, size_t wanted_n, bool guess, double *need);
+/* Of a list by rows: adds the pages that are asked for next, until `most` are under way or there
+ * are `max` rows. Each begins with the last row of the one before it. 0 or -ENOMEM. */
+int parts_add_rows(struct parts *in, size_t rows, unsigned most, size_t max);
+/* Do all of them still share a row? If not, rows moved meanwhile, and one may be missing. */
+bool parts_touch(const struct parts *in);
+
 /* Have the first `max` items come? Those of a part count only when all parts before it
  * have ended. */
 bool parts_complete(const struct parts *in, size_t max);

@@ -19,9 +19,17 @@ bool process_of(pid_t tid, struct process *p);
 bool process_same(const struct process *a, const struct process *b);
 bool process_alive(const struct process *p);
 
+/* The command's name, as ps shows it, without control characters; "?" when it cannot be seen. */
+#define PROCESS_NAME_MAX 64
+void process_name(pid_t tid, char name[PROCESS_NAME_MAX]);
+
 /* Does a signal that means stop (INT, TERM, QUIT, HUP, KILL) wait for the thread?
  * SIGALRM, SIGURG of Go's runtime and the like interrupt a system call too, and do not.
  * True as well for a thread that has ended or cannot be seen. */
 bool process_wants_to_stop(pid_t tid);
+
+/* Is the thread, which waits for our answer, within mkdir(2)? Where the kernel does not let
+ * us see (another user's, Yama), whether its program is called mkdir. */
+bool process_makes_dir(pid_t tid);
 
 #endif

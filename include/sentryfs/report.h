@@ -17,6 +17,8 @@ struct report {
 
 /* Keeps it as the last-error of `about` (NULL: of nothing) and adds a line to the errors. */
 void report_failure(struct api *a, struct item *about, const struct report *r);
+/* The same into *into (owned by the caller; NULL: nowhere). */
+void report_text(struct api *a, char **into, const struct report *r);
 /* Adds a row to the last-error that is there. */
 void report_add(struct item *about, const char *label, struct str text);
 /* The last write succeeded. */

@@ -14,6 +14,10 @@ int show_activity(struct buf *b, const struct source *s); /* one line an entry, 
 int show_comment(struct buf *b, const struct source *s);
 int show_tag(struct buf *b, const struct source *s); /* TSV: value, count, share */
 
+int show_event(struct buf *b, const struct source *s);	 /* event.h */
+int show_frames(struct buf *b, const struct source *s);	 /* file:line: message, for editors */
+int show_summary(struct buf *b, const struct source *s); /* an issue on one page */
+
 int show_members(struct buf *b, const struct source *s);
 int show_teams(struct buf *b, const struct source *s);
 int show_environments(struct buf *b, const struct source *s);
@@ -21,7 +25,17 @@ int show_releases(struct buf *b, const struct source *s);
 
 int show_event_link(struct buf *b, const struct source *s);
 int show_issue_link(struct buf *b, const struct source *s);
-int show_org_issue_link(struct buf *b, const struct source *s);
+int show_result_link(struct buf *b, const struct source *s);
+
+int show_index_tsv(struct buf *b, const struct source *s);   /* index.c */
+int show_index_jsonl(struct buf *b, const struct source *s); /* the same */
+int show_search_error(struct buf *b, const struct source *s);
+
+/* ---- for those above ---- */
+
+void show_value(struct buf *b, struct str bytes); /* a JSON value as a line's text, cleaned */
+/* Whom the issue (its JSON object) is assigned to, as it is written to assignedTo. */
+int show_assignee(struct buf *b, struct str issue);
 
 int show_readme(struct buf *b, const struct source *s);
 int show_agents(struct buf *b, const struct source *s);

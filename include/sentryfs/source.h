@@ -25,13 +25,23 @@ int ask_scope(struct mount *m, const struct node *dir, const struct item_class *
 /* How old the row of a listed issue may be. */
 #define SOURCE_ISSUE_FRESH_S 30u
 
+/* Begins to ask for those of the issue's parts (FROM_PARTS) that are not in memory, all at
+ * once; `ahead`: nobody waits for them. */
+void source_begin_parts(struct op *op, struct node *issue, bool ahead);
+
 /* Finds what a file is made of. With `peek` nothing is asked: -EINPROGRESS then means
  * that it is not in memory. *stamp tells one content from another. */
 int source_get(struct op *op, const struct node *n, bool peek, struct source *s, uint64_t *stamp);
+void source_done(struct source *s); /* gives back what was got, all of it zero else */
+#define cleanup_source __attribute__((cleanup(source_done)))
 /* The same, shown: the file's bytes. The caller owns *ret. */
 int source_content(struct op *op, const struct node *n, bool peek, struct blob **ret, uint64_t *stamp);
 /* Notes that what the server said is not what this file shows. */
 void source_report(struct op *op, const struct node *n, int r);
+
+/* What came as the latest, oldest or recommended event of an issue is the document of that
+ * event's id too; `n` is below the issue. */
+void source_adopt_event(struct op *op, const struct node *n, const struct resource *res);
 
 /* The issue called `name` (a short id in any case, or a number) in the organization of
  * `at`: from memory, or by one request. The caller owns a reference. */

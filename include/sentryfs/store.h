@@ -17,6 +17,7 @@ enum store_kind {
 	STORE_DOCUMENT,
 	STORE_LISTING,
 	STORE_ITEM,
+	STORE_SEARCHES, /* what somebody made; never dropped for room */
 };
 
 #define STORE_NAME_MAX 64

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from . import control, faults, hostile, reference, routes_issue, routes_issues, routes_org, routes_project, routing, wire
+from . import control, faults, gallery, hostile, reference, routes_issue, routes_issues, routes_org, routes_project, routing, wire
 from .events import Events
 from .wire import Response
 from .world import World
@@ -34,6 +34,7 @@ def options(argv):
                    "on what runs at once; servers of one's own say 999 and refuse nothing")
     p.add_argument("--dialect", choices=["sentry"], default="sentry")
     p.add_argument("--events-from", metavar="DIR", help="adds the project `reference`, made from event files")
+    p.add_argument("--gallery", action="store_true", help="adds the project `gallery`, an issue of each platform")
     p.add_argument("--scopes", help="scopes of the printed token, separated by commas (default: all)")
     p.add_argument("--write-lag-ms", type=number, default=0, help="reads show a PUT only after so long")
     p.add_argument("--delete-lag-ms", type=number, default=0, help="a deleted issue is still there for so long")
@@ -64,6 +65,8 @@ class App:
         if args.hostile:
             self.plan.replace(hostile.rules())
         self.log = []
+        if args.gallery:
+            gallery.load(self.world)
         if args.events_from:
             reference.load(self.world, args.events_from)
 

@@ -84,7 +84,15 @@ SDKS = {
     "python": ("sentry.python.django", "2.35.0"), "javascript": ("sentry.javascript.react", "10.8.0"),
     "java": ("sentry.java.spring-boot.jakarta", "8.20.0"), "go": ("sentry.go", "0.35.1"),
     "native": ("sentry.native", "0.10.1"), "ruby": ("sentry.ruby.rails", "5.26.0"),
-    "csharp": ("sentry.dotnet.aspnetcore", "5.14.1"), "other": ("sentry.other", "1.0.0"),
+    "csharp": ("sentry.dotnet.aspnetcore", "5.14.1"), "node": ("sentry.javascript.node", "10.8.0"),
+    "php": ("sentry.php.symfony", "5.4.0"), "cocoa": ("sentry.cocoa", "8.55.0"),
+    "elixir": ("sentry-elixir", "11.0.2"), "other": ("sentry.other", "1.0.0"),
+}
+CAUSES = {  # what an exception was raised for, by its type: type, value, module, how Python tells of it, frames it has
+    "NullPointerException": ("java.io.IOException", "Broken pipe", None, None, 3),
+    "InvoiceError": ("KeyError", "'net'", "builtins", "__cause__", 4),
+    "PaymentError": ("TypeError", "fetch failed", None, "cause", 3),
+    "System.AggregateException": ("System.Net.Http.HttpRequestException", "Connection refused", "System.Net.Http", None, 1),
 }
 ENVIRONMENTS = ("production", "staging", "development")
 

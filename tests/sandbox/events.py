@@ -9,7 +9,7 @@
 import json
 from collections import OrderedDict
 
-from . import catalog
+from . import catalog, gallery
 from .frames import frames
 from .issues import environment, metadata, release
 from .tags import of_event
@@ -96,12 +96,16 @@ def entries(world, origin, serial, when):
                 "handled": not origin.unhandled, "synthetic": None, "help_link": None, "description": None,
                 "meta": None, "data": None}, "stacktrace": trace, "rawStacktrace": None}
         values = [value]
-        if origin.platform == "java":
-            cause = dict(value, type="java.io.IOException", value="Broken pipe",
-                         stacktrace=dict(trace, frames=trace["frames"][:3]))
+        if origin.platform == "java" or origin.type in catalog.CAUSES:
+            kind, text, module, source, count = catalog.CAUSES.get(origin.type, catalog.CAUSES["NullPointerException"])
+            cause = dict(value, type=kind, value=text, module=module,
+                         stacktrace=dict(trace, frames=trace["frames"][:count]))
+            if source:
+                cause["mechanism"] = dict(value["mechanism"], type="chained", handled=True, source=source,
+                                          exception_id=1, parent_id=0)
             values = [cause, value]
         out.append({"type": "exception", "data": {"values": values, "hasSystemFrames": True, "excOmitted": None}})
-    if origin.platform in ("native", "java"):
+    if origin.platform in ("native", "java", "cocoa"):
         out.append({"type": "threads", "data": {"values": [
             {"id": 1, "name": "main", "crashed": True, "current": True, "stacktrace": None, "rawStacktrace": None,
              "state": None, "heldLocks": None},
@@ -109,7 +113,7 @@ def entries(world, origin, serial, when):
                 "frames": frames(origin.platform, word, serial)[:2], "framesOmitted": None, "registers": None,
                 "hasSystemFrames": False}, "rawStacktrace": None, "state": None, "heldLocks": None}]}})
     out.append({"type": "breadcrumbs", "data": {"values": breadcrumbs(origin, serial, when)}})
-    if origin.platform in ("python", "javascript", "java", "ruby", "csharp"):
+    if origin.platform in ("python", "javascript", "java", "ruby", "csharp", "node", "php"):
         out.append({"type": "request", "data": {
             "method": "POST" if origin.platform == "python" else "GET",
             "url": f"https://acme.example/{word}/{serial % 5}/",
@@ -160,7 +164,7 @@ def full_form(world, issue, origin, serial):
             "exp": RAW + "1e5" + RAW, "small": RAW + "1.50E-10" + RAW, "minus zero": RAW + "-0" + RAW,
             "text": catalog.HOSTILE_TEXT, "../../escape": "path", "empty": "", "": "empty key", "a\nb": "newline key",
             "nested": {"deep": [[[[[[[[{"end": None}]]]]]]]]}, "dup": True}
-    return out
+    return gallery.plant(out, word) if origin.project.slug == "gallery" else out
 
 
 class Events:

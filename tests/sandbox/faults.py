@@ -6,6 +6,7 @@ applies to a request wins. The README beside this file lists the members. Rules 
 """
 
 import asyncio
+import functools
 import gzip
 import json
 import random
@@ -20,6 +21,11 @@ ACTIONS = {"delay_ms", "status", "body", "json", "content_type", "headers", "dro
            "body_file", "keep", "drop", "late_ms", "strip"}
 HANGS = ("before-headers", "after-headers", "mid-body")
 RATE_FORMS = ("object", "string", "concurrency", "retry-after", "no-reset")
+
+
+@functools.lru_cache(maxsize=2)
+def bomb(size):
+    return gzip.compress(b'["' + b"A" * size + b'"]', 6)
 
 
 class PlanError(ValueError):
@@ -175,7 +181,7 @@ def spoil(rule, response):
         keep = len(response.body) // 2 if keep is True else keep
         response.body = response.body[:keep]
     if "bomb" in spec:
-        response.body = gzip.compress(b'["' + b"A" * spec["bomb"] + b'"]', 9)
+        response.body = bomb(spec["bomb"])
         response.headers["Content-Encoding"] = "gzip"
     if "location" in spec:
         response.status = spec.get("status", 302)

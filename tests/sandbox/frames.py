@@ -53,7 +53,7 @@ NATIVE = (
 RUBY = (
     ("/usr/local/bundle/gems/puma-6.6.0/lib/puma/thread_pool.rb", None, "block in spawn_thread", 167, False, ()),
     ("/usr/local/bundle/gems/actionpack-7.2.2/lib/action_controller/metal.rb", None, "dispatch", 245, False, ()),
-    ("/app/app/controllers/{w}s_controller.rb", None, "show", 19, True,
+    ("app/controllers/{w}s_controller.rb", None, "show", 19, True,
      ("  def show", "    @{w} = {W}.find(params[:id])", "    @{w}.recalculate!", "  end")),
 )
 CSHARP = (
@@ -63,8 +63,39 @@ CSHARP = (
      ("    public async Task<IActionResult> Details(int id)", "    {{", "        var {w} = await _store.FindAsync(id);",
       "        return View({w}.Summary);")),
 )
+NODE = (
+    ("node:internal/process/task_queues", None, "process.processTicksAndRejections", 103, False, ()),
+    ("/srv/app/node_modules/fastify/lib/handleRequest.js", "fastify.lib:handleRequest", "preHandlerCallback", 137, False,
+     ("    let result", "", "    result = reply[kRouteContext].handler(request, reply)", "  }}")),
+    ("src/{w}/routes.ts", "{w}:routes", None, 22, True,
+     ("  app.post('/{w}', async (request) => {{", "    const order = parse(request.body)",
+      "    return service.charge(order)", "  }})")),
+    ("src/{w}/service.ts", "{w}:service", "{W}Service.charge", 61, True,
+     ("    const answer = await this.client.post(url, order)", "    if (!answer.ok)",
+      "      throw new PaymentError(`charge ${{order.id}} was refused`, {{ cause: answer.error }})", "  }}")),
+)
+PHP = (
+    ("public/index.php", None, None, 25, True, ()),
+    ("vendor/symfony/http-kernel/HttpKernel.php", None, "Symfony\\Component\\HttpKernel\\HttpKernel::handleRaw", 181, False,
+     ("        // call controller", "", "        $response = $controller(...$arguments);", "")),
+    ("src/Controller/{W}Controller.php", None, "App\\Controller\\{W}Controller::show", 44, True,
+     ("        ${w} = $this->repository->find($id);", "        if (!${w}->isPayable()) {{",
+      "            throw new {W}Exception('not payable');", "        }}")),
+)
+COCOA = (
+    ("", None, "main", 0, False, ()),
+    ("", None, "-[UIApplication _run]", 0, False, ()),
+    ("{W}View.swift", None, "{W}View.draw(_:)", 88, True, ("", "        let pass = passes[active]",
+                                                           "        pass.encode(into: buffer)", "    }}")),
+    ("{W}Pass.mm", None, "-[{W}Pass encode:]", 131, True, ()),
+)
+ELIXIR = (
+    ("gen_server.erl", "gen_server", "handle_call/3", 1113, False, ()),
+    ("lib/acme/{w}.ex", "Elixir.Acme.{W}", "Acme.{W}.total/1", 33, True,
+     ("  def total(%{{lines: lines}}) do", "    lines", "    |> Enum.map(& &1.amount)", "  end")),
+)
 TRACES = {"python": PYTHON, "javascript": JAVASCRIPT, "java": JAVA, "go": GO, "native": NATIVE, "ruby": RUBY,
-          "csharp": CSHARP}
+          "csharp": CSHARP, "node": NODE, "php": PHP, "cocoa": COCOA, "elixir": ELIXIR}
 
 
 def braces(text, word):
@@ -76,17 +107,17 @@ def frames(platform, word, serial):
     out = []
     for name, module, function, line, in_app, source in TRACES.get(platform, PYTHON):
         name = braces(name, word)
-        function = braces(function, word)
-        native = platform == "native"
+        function = braces(function, word) if function else None
+        native = platform in ("native", "cocoa")
         frame = {
-            "filename": name, "absPath": name if name.startswith(("/", "webpack:")) else "/srv/app/" + name,
+            "filename": name or None, "absPath": name if name.startswith(("/", "webpack:")) else "/srv/app/" + name if name else None,
             "module": braces(module, word) if module else None,
-            "package": "/opt/acme/bin/desktop" if native else None, "platform": None,
+            "package": ("/opt/acme/bin/desktop" if in_app or platform == "native" else "/usr/lib/UIKitCore") if native else None, "platform": None,
             "instructionAddr": f"0x{0x55e0c0de1000 + len(out) * 4096 + serial % 64:x}" if native else None,
             "symbolAddr": f"0x{0x55e0c0de1000 + len(out) * 4096:x}" if native else None, "function": function,
-            "rawFunction": function + "()" if native else None, "symbol": None,
+            "rawFunction": function + "()" if platform == "native" else None, "symbol": None,
             "context": [[line - 2 + i, braces(text, word)] for i, text in enumerate(source)] if line else [],
-            "lineNo": line, "colNo": 17 if platform == "javascript" else None, "inApp": in_app,
+            "lineNo": line or None, "colNo": 17 if platform in ("javascript", "node") else None, "inApp": in_app,
             "trust": "cfi" if native else None, "errors": None, "lock": None, "sourceLink": None,
             "vars": {"self": f"<acme.{word}.views.{word.capitalize()}View object at 0x7f{serial % 4096:03x}d10>",
                      "pk": str(serial + 1), "totals": {"net": "12.50", "items": [1, 2, 3], "closed": False}}

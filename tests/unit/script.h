@@ -29,6 +29,8 @@
 struct script_clock {
 	struct clock clock;
 	int64_t now;
+	int64_t slept;
+	int64_t set; /* s: by which somebody set the wall clock ahead */
 };
 
 static inline int64_t script_now(const struct clock *c)
@@ -36,9 +38,14 @@ static inline int64_t script_now(const struct clock *c)
 	return container_of(c, struct script_clock, clock)->now;
 }
 
+static inline int64_t script_slept(const struct clock *c)
+{
+	return container_of(c, struct script_clock, clock)->slept;
+}
+
 static inline int64_t script_wall_s(const struct script_clock *c)
 {
-	return SCRIPT_START_WALL + (c->now - SCRIPT_START_MS) / 1000;
+	return SCRIPT_START_WALL + c->set + (c->now - SCRIPT_START_MS) / 1000;
 }
 
 static inline void script_wall(const struct clock *c, struct timespec *ts)
@@ -104,7 +111,7 @@ static inline void script_cancel(struct transport *t, void *transfer)
 static inline void script_init(struct script *s)
 {
 	*s = (struct script){.transport = {script_submit, script_cancel},
-			     .clock = {{script_now, script_wall}, SCRIPT_START_MS}};
+			     .clock = {{script_now, script_wall, script_slept}, SCRIPT_START_MS, 0, 0}};
 }
 
 static inline void script_done(struct script *s)
@@ -178,7 +185,16 @@ static inline void script_asked(const struct script *s, size_t i, const char *pa
 
 /* ---- the kernel ---- */
 
-enum script_form { REPLY_NONE, REPLY_ERROR, REPLY_ENTRY, REPLY_ATTR, REPLY_TEXT, REPLY_OPENED, REPLY_WRITTEN };
+enum script_form {
+	REPLY_NONE,
+	REPLY_ERROR,
+	REPLY_ENTRY,
+	REPLY_ATTR,
+	REPLY_TEXT,
+	REPLY_OPENED,
+	REPLY_WRITTEN,
+	REPLY_LISTED
+};
 
 struct script_reply {
 	enum script_form form;
@@ -248,8 +264,14 @@ static inline void script_on_written(struct op *op, size_t n)
 	script_reply_of(op, REPLY_WRITTEN)->written = n;
 }
 
-static const struct op_reply script_replies = {script_on_error,	 script_on_entry,   script_on_attr,   script_on_text,
-					       script_on_opened, script_on_created, script_on_written};
+static inline void script_on_listed(struct op *op)
+{
+	script_reply_of(op, REPLY_LISTED);
+}
+
+static const struct op_reply script_replies = {script_on_error,	  script_on_entry,  script_on_attr,
+					       script_on_text,	  script_on_opened, script_on_created,
+					       script_on_written, script_on_listed};
 
 /* An op that a test fills further and then starts; what it answers is in *r, at once or
  * later. It is borrowed, and gone when *r has a form. */

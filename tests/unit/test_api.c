@@ -450,6 +450,78 @@ static void test_reference(void **state)
 	end(&f);
 }
 
+/* Nothing is sent to a server that is away, but a look for it now and then. */
+static void test_away(void **state)
+{
+	static const int64_t pauses[] = {500, 1000, 2000, 4000, 4000, 4000};
+	struct api_request put = {.method = "PUT", .path = "organizations/o/issues/1/", .body = "{}"};
+	struct fixture f;
+	size_t n = 3;
+
+	(void)state;
+	begin(&f);
+	get(&f, "organizations/o/");
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(f.answers, 0);
+		script_break(&f.script, i, -ECONNREFUSED);
+		f.script.clock.now += i < 2 ? 200 << (2 * i) : 0;
+		api_tick(&f.api);
+	}
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(f.error, -ECONNREFUSED);
+	assert_int_equal(f.script.n, n);
+	/* never from within */
+	assert_non_null(api_send(&f.api, &put, on_answer, &f));
+	get(&f, "organizations/o/");
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(api_tick(&f.api), REACH_FIRST_MS);
+	assert_int_equal(f.answers, 3);
+	assert_int_equal(f.error, -ECONNREFUSED);
+	assert_non_null(strstr(f.words, "the line went dead"));
+	assert_non_null(strstr(f.words, "it was not asked"));
+	assert_int_equal(f.script.n, n);
+	wait_exactly(&f, REACH_FIRST_MS);
+	for (size_t i = 0; i < sizeof(pauses) / sizeof(*pauses); i++) {
+		script_asked(&f.script, n, "");
+		assert_int_equal(f.script.transfers[n].timeout_ms, REACH_PROBE_MS);
+		get(&f, "organizations/o/");
+		api_tick(&f.api);
+		assert_int_equal(f.answers, 4 + i);
+		script_break(&f.script, n++, -EHOSTUNREACH);
+		wait_exactly(&f, pauses[i]);
+	}
+	/* whatever it answers, it is there */
+	script_answer(&f.script, n, 502, NULL, "");
+	assert_int_equal(api_tick(&f.api), -1);
+	assert_int_equal(f.api.offline_since, -1);
+	get(&f, "organizations/o/");
+	script_answer(&f.script, n + 1, 200, NULL, "{}");
+	assert_int_equal(f.error, 0);
+	end(&f);
+}
+
+/* What waits to be tried again does not wait for the whole of its time. */
+static void test_away_meanwhile(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	get(&f, "organizations/o/");
+	script_answer(&f.script, 0, 429, "Retry-After: 20\r\n", "{}");
+	assert_non_null(
+		api_send(&f.api, &(struct api_request){.method = "PUT", .path = "x/", .body = "{}"}, on_answer, &f));
+	script_break(&f.script, 1, -EHOSTUNREACH);
+	assert_int_equal(f.answers, 1);
+	api_tick(&f.api);
+	assert_int_equal(f.answers, 2);
+	assert_int_equal(f.error, -EHOSTUNREACH);
+	f.script.clock.now += REACH_FIRST_MS;
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 3); /* the probe, which the end gives up */
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +537,8 @@ int main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_reference),
+		cmocka_unit_test(test_away),
+		cmocka_unit_test(test_away_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

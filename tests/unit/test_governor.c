@@ -114,9 +114,15 @@ static void test_wait(void **state)
 
 		begin(&f);
 		f.governor = table[i].g;
+		f.governor.offset = W * 1000 - NOW;
 		if (wait(&f, false) != table[i].wait || wait(&f, true) != table[i].ahead)
 			fail_msg("%s: %lld ms, ahead %lld ms", table[i].what, (long long)wait(&f, false),
 				 (long long)wait(&f, true));
+		/* who asks for much gives way like what is ahead, but has the only one that there is */
+		if (table[i].g.limit != 1 && table[i].g.at_once != 1)
+			assert_int_equal(governor_wait(&f.governor, &f.clock.clock, RANK_BULK), table[i].ahead);
+		else
+			assert_int_equal(governor_wait(&f.governor, &f.clock.clock, RANK_BULK), table[i].wait);
 	}
 }
 
@@ -321,6 +327,33 @@ static void test_other_clock(void **state)
 	}
 }
 
+/* Somebody sets the clock of this machine: what was known by it says nothing any more. */
+static void test_clock_set(void **state)
+{
+	static const int64_t set[] = {-3600, 3600, -10};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(set) / sizeof(*set); i++) {
+		begin(&f);
+		told(&f, window(10, 0, W + 1));
+		assert_int_equal(wait(&f, false), 1020);
+		f.clock.set = set[i];
+		assert_int_equal(wait(&f, false), 0);
+		/* the server's clock stands where it stood */
+		start(&f, 1);
+		answered(&f, 200,
+			 "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nX-Sentry-Rate-Limit-Limit: 10\r\n"
+			 "X-Sentry-Rate-Limit-Remaining: 0\r\nX-Sentry-Rate-Limit-Reset: 1767225601\r\n");
+		assert_int_equal(wait(&f, false), 1020);
+	}
+	/* a little is what a clock is disciplined by */
+	begin(&f);
+	told(&f, window(10, 0, W + 1));
+	f.clock.set = -2;
+	assert_int_equal(wait(&f, false), 3020);
+}
+
 static void test_junk(void **state)
 {
 	static const char *const junk[] = {
@@ -371,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_late_answers), cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_long_refusal), cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_other_clock),  cmocka_unit_test(test_junk),
+		cmocka_unit_test(test_clock_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

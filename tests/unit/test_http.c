@@ -435,6 +435,40 @@ static void test_no_answer(void **state)
 	http_free(h);
 }
 
+/* Who does not even connect was sent nothing. What only waits for its turn was not tried. */
+static void test_no_connection(void **state)
+{
+	const struct server *s = *state;
+	struct http *h = client();
+	struct result full[25], r;
+	int ends[8], fd;
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	unsigned port;
+
+	fd = listen_on_loopback(&port);
+	a.sin_port = htons((uint16_t)port);
+	assert_int_equal(listen(fd, 0), 0);
+	for (size_t i = 0; i < 8; i++) {
+		ends[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(ends[i], (struct sockaddr *)&a, sizeof(a));
+	}
+	submit(h, port, "http", "/", 1, &r);
+	wait_for(h, &r);
+	assert_int_equal(r.error, -EHOSTUNREACH);
+	buf_done(&r.body);
+	for (size_t i = 0; i < 8; i++)
+		close(ends[i]);
+	close(fd);
+	for (size_t i = 0; i < 25; i++)
+		submit(h, s->port, "http", "/hang", 1, &full[i]);
+	for (size_t i = 0; i < 25; i++) {
+		wait_for(h, &full[i]);
+		assert_int_equal(full[i].error, -ETIMEDOUT);
+		buf_done(&full[i].body);
+	}
+	http_free(h);
+}
+
 /* Side by side; the slow one does not hold up the others. */
 static void test_parallel(void **state)
 {
@@ -516,6 +550,7 @@ int main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_broken_answers),
 		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_no_connection),
 		cmocka_unit_test(test_parallel),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_extra_descriptors),

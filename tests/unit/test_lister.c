@@ -32,6 +32,8 @@ struct server {
 	const char *hits;		/* X-Hits, or NULL */
 	const char *limits;		/* more headers */
 	unsigned made_up;		/* such cursors seen */
+	size_t told;			/* of a list by offset: the last row that a cursor was given for */
+	size_t later;			/* rows of its second page and those behind it, 0: as many as of the first */
 };
 
 struct fixture {
@@ -178,7 +180,8 @@ static void serve(struct fixture *f, size_t i)
 	cleanup_buf struct buf body = {0}, headers = {0};
 	char cursor[128];
 	long long value = 0, ties = 0;
-	size_t at = 0, n = 0;
+	size_t at = 0, n = 0, page = PAGE;
+	bool by_row = s->cursors == OFFSET;
 
 	qsort(s->issues, s->n, sizeof(*s->issues), newest_first);
 	f->served++;
@@ -189,15 +192,15 @@ static void serve(struct fixture *f, size_t i)
 			assert_int_equal(sscanf(cursor, "cD%lld", &value), 1);
 		else
 			assert_int_equal(sscanf(cursor, "%lld:%lld:0", &value, &ties), 2);
-		made_up = s->cursors == SEEK && value % 1000 == 0;
+		made_up = by_row ? (size_t)ties > s->told : s->cursors == SEEK && value % 1000 == 0;
 		s->made_up += made_up;
 		if (made_up && s->refuses) {
 			script_answer(&f->script, i, 400, NULL, "{\"detail\":\"Invalid cursor parameter.\"}");
 			return;
 		}
-		if (s->cursors == OFFSET)
+		if (by_row && (!made_up || !s->ignores))
 			at = (size_t)ties;
-		else if (!made_up || !s->ignores)
+		else if (!by_row && (!made_up || !s->ignores))
 			at = seek(s, value, ties);
 		if (made_up && s->empties)
 			at = s->n;
@@ -205,7 +208,9 @@ static void serve(struct fixture *f, size_t i)
 	buf_init(&body, 1 << 20);
 	buf_init(&headers, 4096);
 	buf_addc(&body, '[');
-	for (; at < s->n && n < PAGE; at++, n++)
+	if (at && s->later)
+		page = s->later;
+	for (; at < s->n && n < page; at++, n++)
 		if (!s->issues[at].gone)
 			put_issue(&body, &s->issues[at], s->nameless && !n);
 	buf_addc(&body, ']');
@@ -219,6 +224,7 @@ static void serve(struct fixture *f, size_t i)
 			snprintf(cursor, sizeof(cursor), "0:%zu:0", at);
 		else
 			snprintf(cursor, sizeof(cursor), "%lld:%zu:0", last, at - seek(s, last, 0));
+		s->told = at > s->told ? at : s->told;
 		buf_printf(&headers, "Link: <https://h/x>; rel=\"next\"; results=\"true\"; cursor=\"%s\"\r\n", cursor);
 	}
 	if (s->hits)
@@ -1025,6 +1031,140 @@ static void test_sweep(void **state)
 	end(f);
 }
 
+/* ---- by offset ---- */
+
+static void list_rows(struct fixture *f, size_t n, size_t max, enum order order, unsigned *most)
+{
+	for (size_t i = 0; i < n; i++)
+		f->server.issues[i] = (struct issue){.id = (unsigned)(n - i), .last = NEWEST_MS - (int64_t)i * STEP_MS};
+	f->server.n = n;
+	f->server.cursors = OFFSET;
+	f->server.told = 0;
+	f->plan = (struct lister_plan){.api = &f->api,
+				       .items = &f->cache.items,
+				       .key = "organizations/o/members/",
+				       .scope = "members",
+				       .class = &item_any,
+				       .max = max,
+				       .asked = f->script.clock.now};
+	f->lister = lister_new(&f->plan, on_done, on_progress, f);
+	assert_non_null(f->lister);
+	*most = run(f, order);
+	assert_int_equal(f->error, 0);
+	assert_int_equal(f->listing->n, n < max ? n : max);
+	for (size_t i = 0; i < f->listing->n; i++)
+		assert_int_equal(strtoul(f->listing->items[i]->name, NULL, 10), n - i);
+}
+
+static void test_rows(void **state)
+{
+	static const struct {
+		size_t n, max;
+		unsigned least, requests, at_once;
+		bool cut;
+	} table[] = {
+		{0, 1000, 1, 1, 1, false},	  {99, 1000, 1, 1, 1, false},	 {100, 1000, 1, 1, 1, false},
+		{101, 1000, 2, 2, 1, false},	  {199, 1000, 2, 2, 1, false},	 {200, 1000, 3, 4, 2, false},
+		{1000, 1000, 11, 11, 4, false},	  {1001, 1000, 11, 11, 4, true}, {950, 100000, 10, 13, 4, false},
+		{2500, 100000, 26, 29, 4, false}, {5000, 250, 3, 3, 1, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		for (enum order o = FIRST; o <= MIXED; o++) {
+			struct fixture *f = begin(0);
+			unsigned most;
+
+			list_rows(f, table[i].n, table[i].max, o, &most);
+			assert_int_equal(f->listing->cut, table[i].cut);
+			assert_in_range(f->script.n, table[i].least, table[i].requests);
+			assert_int_equal(most, table[i].at_once);
+			end(f);
+		}
+}
+
+/* A server that does not take the cursors that were foretold, or gives others. */
+static void test_rows_fall_back(void **state)
+{
+	(void)state;
+	for (unsigned how = 0; how < 3; how++)
+		for (enum order o = FIRST; o <= MIXED; o++) {
+			struct fixture *f = begin(0);
+			unsigned most;
+
+			f->server.refuses = how == 0;
+			f->server.ignores = how == 1;
+			f->server.later = how == 2 ? 90 : 0;
+			list_rows(f, 950, 100000, o, &most);
+			assert_false(f->listing->cut);
+			assert_true(f->script.n <= 10 + 1 + 2 * 4);
+			end(f);
+		}
+}
+
+/* Rows that move down a page between two answers come once. */
+static void test_rows_moving(void **state)
+{
+	struct fixture *f = begin(0);
+	unsigned most;
+
+	(void)state;
+	list_rows(f, 600, 100000, FIRST, &most);
+	f->lister = lister_new(&f->plan, on_done, on_progress, f);
+	assert_non_null(f->lister);
+	for (unsigned ends = f->ends; f->ends == ends;) {
+		f->server.issues[f->server.n] = (struct issue){.id = (unsigned)f->server.n + 1,
+							       .last = NEWEST_MS + (int64_t)f->server.n * STEP_MS};
+		f->server.n++;
+		f->script.clock.now += 50;
+		serve(f, next_open(f, MIXED));
+	}
+	assert_int_equal(f->error, 0);
+	for (unsigned id = 1; id <= 600; id++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", id);
+		assert_non_null(map_get(&f->listing->by_name, str_of(name)));
+	}
+	end(f);
+}
+
+/* ---- given while it comes ---- */
+
+static void test_given_as_it_comes(void **state)
+{
+	struct fixture *f = begin(3000);
+	struct listing *l = listing_new(0);
+	size_t given = 0, turns = 0;
+	unsigned ends = f->ends;
+
+	(void)state;
+	list(f, 5000, NULL);
+	assert_int_equal(lister_give(f->lister, l, &given), 0);
+	assert_int_equal(l->n, 0);
+	while (f->ends == ends) {
+		f->script.clock.now += 50;
+		serve(f, next_open(f, MIXED));
+		if (f->ends == ends)
+			assert_int_equal(lister_give(f->lister, l, &given), 0);
+		turns += l->n > 0 && l->n < 3000;
+		for (size_t i = 0; i < l->n; i++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "WEB-%u", (unsigned)(3000 - i));
+			assert_string_equal(l->items[i]->name, name);
+		}
+	}
+	assert_true(turns > 5);
+	assert_int_equal(l->asked, f->plan.asked);
+	listing_unref(l);
+	/* what is short comes whole */
+	list(f, 1000, NULL);
+	assert_int_equal(lister_give(f->lister, NULL, NULL), -ENOENT);
+	run(f, FIRST);
+	end(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1056,6 +1196,10 @@ int main(void)
 		cmocka_unit_test(test_held_issue),
 		cmocka_unit_test(test_changed_meanwhile),
 		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rows_fall_back),
+		cmocka_unit_test(test_rows_moving),
+		cmocka_unit_test(test_given_as_it_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,6 +143,40 @@ static void test_deadline(void **state)
 	end(&f);
 }
 
+/* While the machine is suspended nobody waits: who does goes on afterwards with what time
+ * there was left, and is asked for again on a new connection; a change is not. */
+static void test_suspend(void **state)
+{
+	static const int64_t hour = 3600000;
+	struct script_reply r, w;
+	struct fixture f;
+
+	(void)state;
+	begin_with(&f, "[" ISSUE_WITH("5", "WEB-1", UNRESOLVED) "]");
+	script_run(&f.mount, &r, verb_open, f.details, NULL);
+	write_to(&f, &w, entry(&f, f.issue, "status"), "resolved");
+	pass(&f, 20000);
+	assert_int_equal(f.script.n, 5);
+	assert_false(f.mount.woke);
+	f.script.clock.slept += hour;
+	pass(&f, hour);
+	waits(&r);
+	waits(&w);
+	assert_true(f.mount.woke);
+	assert_true(f.script.transfers[3].cancelled);
+	assert_false(f.script.transfers[4].cancelled);
+	api_tick(&f.mount.api);
+	assert_int_equal(f.script.n, 6);
+	script_asked(&f.script, 5, "organizations/o/issues/WEB-1/");
+	pass(&f, 9999);
+	waits(&r);
+	pass(&f, 1);
+	failed(&r, -ETIMEDOUT);
+	waits(&w);
+	end(&f);
+	assert_int_equal(w.error, -ENOTCONN);
+}
+
 /* A sign of progress moves the deadline. */
 static void test_progress(void **state)
 {
@@ -422,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_interrupt),
 		cmocka_unit_test(test_interrupt_of_a_caller_that_runs),
 		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_suspend),
 		cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_slow_refresh),
 		cmocka_unit_test(test_end_all),

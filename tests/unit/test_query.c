@@ -68,7 +68,7 @@ static const struct row {
 
 static void judges(const char *query, const char *issue, bool want)
 {
-	if (query_excludes(str_of(query), str_of(issue)) != want)
+	if (query_excludes(str_of(query), str_of(issue), NULL) != want)
 		fail_msg("\"%s\" %s %s", query, want ? "does not exclude" : "excludes", issue);
 }
 
@@ -91,7 +91,7 @@ static void test_bounds(void **state)
 			cleanup_free char *exact = malloc(n + 1);
 
 			memcpy(exact + 1, rows[i].query, n);
-			query_excludes((struct str){exact + 1, n}, STR(OPEN));
+			query_excludes((struct str){exact + 1, n}, STR(OPEN), NULL);
 		}
 	judges("is:unresolved", "{}", true);
 	judges("is:unresolved", "{\"status\":null}", true);

@@ -19,7 +19,7 @@
 static char *shown(int (*show)(struct buf *, const struct source *), const char *name, const char *json, int *error)
 {
 	cleanup_buf struct buf b = {0};
-	struct kind kind = {.name = name};
+	struct kind kind = {.name = name, .suffix = ".json"};
 	struct source s = {.kind = &kind, .json = str_of(json)};
 
 	buf_init(&b, BUF_MAX_DEFAULT);

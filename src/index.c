@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/*
+ * index.tsv and index.jsonl: the listing of a project's issues, one line an issue, below
+ * a line that says how much of it is there. Pure functions; a text that gets too long ends
+ * at a line, and its first line counts what is shown.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "sentryfs/json.h"
+#include "sentryfs/mount.h"
+#include "sentryfs/show.h"
+#include "sentryfs/verbs.h"
+
+#define LINES_BYTES_MAX ((size_t)32 << 20)
+
+static const char *const fields[] = {"shortId",	  "status",    "level",	   "priority", "assignedTo", "count",
+				     "userCount", "firstSeen", "lastSeen", "title",    "culprit"};
+#define FIELDS (sizeof(fields) / sizeof(*fields))
+#define ASSIGNED 4
+
+static void add_cells(struct buf *b, struct str issue, const struct str *values)
+{
+	for (size_t f = 0; f < FIELDS; f++) {
+		if (f)
+			buf_addc(b, '\t');
+		if (f == ASSIGNED)
+			show_assignee(b, issue);
+		else if (values[f].s)
+			show_value(b, values[f]);
+	}
+}
+
+/* The server's own bytes of each; assignedTo as it is written. */
+static void add_object(struct buf *b, struct str issue, const struct str *values)
+{
+	for (size_t f = 0; f < FIELDS; f++) {
+		cleanup_buf struct buf who = {0};
+
+		buf_printf(b, "%s\"%s\":", f ? "," : "{", fields[f]);
+		if (f == ASSIGNED) {
+			buf_init(&who, 4096);
+			show_assignee(&who, issue);
+			json_quote(b, buf_str(&who));
+		} else if (values[f].s) {
+			json_compact(b, values[f]);
+		} else {
+			buf_puts(b, "null");
+		}
+	}
+	buf_addc(b, '}');
+}
+
+typedef void add_line_fn(struct buf *b, struct str issue, const struct str *values);
+
+struct shown {
+	size_t n;
+	uint64_t total; /* 0: not known, or none */
+};
+
+/* Adds the lines, and counts. What has left since it was listed does not count. */
+static struct shown add_lines(struct buf *b, const struct source *s, add_line_fn *add)
+{
+	const struct listing *l = s->listing;
+	struct shown shown = {0};
+	bool all = !l->cut;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct str issue = blob_str(l->items[i]->json), values[FIELDS] = {0};
+		size_t before = b->len;
+
+		if (verb_has_left(s->mount, s->node, l, l->items[i]))
+			continue;
+		json_members(issue, fields, FIELDS, values);
+		add(b, issue, values);
+		buf_addc(b, '\n');
+		if (b->error == -EFBIG) {
+			b->len = before;
+			b->error = 0;
+			all = false;
+			break;
+		}
+		shown.n++;
+	}
+	shown.total = all ? shown.n : l->total > shown.n ? l->total : 0;
+	return shown;
+}
+
+static void add_time(struct buf *b, const struct source *s)
+{
+	const struct clock *clock = s->mount->clock;
+	int64_t age = clock->now_ms(clock) - s->listing->asked;
+	struct timespec wall;
+	struct tm tm;
+	char text[32];
+	time_t at;
+
+	clock->wall(clock, &wall);
+	at = wall.tv_sec - (time_t)(age > 0 ? age / 1000 : 0);
+	gmtime_r(&at, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_puts(b, text);
+}
+
+int show_index_tsv(struct buf *b, const struct source *s)
+{
+	cleanup_buf struct buf lines = {0};
+	struct shown shown;
+
+	buf_init(&lines, LINES_BYTES_MAX);
+	shown = add_lines(&lines, s, add_cells);
+	buf_printf(b, "# %zu shown", shown.n);
+	if (shown.total || !shown.n)
+		buf_printf(b, " of %" PRIu64, shown.total);
+	else
+		buf_puts(b, ", more exist");
+	buf_puts(b, ", fetched ");
+	add_time(b, s);
+	for (size_t f = 0; f < FIELDS; f++)
+		buf_printf(b, "%c%s", f ? '\t' : '\n', fields[f]);
+	buf_addc(b, '\n');
+	buf_add_str(b, buf_str(&lines));
+	return lines.error ? lines.error : b->error;
+}
+
+int show_index_jsonl(struct buf *b, const struct source *s)
+{
+	cleanup_buf struct buf lines = {0};
+	struct shown shown;
+
+	buf_init(&lines, LINES_BYTES_MAX);
+	shown = add_lines(&lines, s, add_object);
+	buf_printf(b, "{\"shown\":%zu,\"total\":", shown.n);
+	if (shown.total || !shown.n)
+		buf_printf(b, "%" PRIu64, shown.total);
+	else
+		buf_puts(b, "null");
+	buf_puts(b, ",\"fetched\":\"");
+	add_time(b, s);
+	buf_puts(b, "\"}\n");
+	buf_add_str(b, buf_str(&lines));
+	return lines.error ? lines.error : b->error;
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Values of JSON as text: cut, cleaned, and without secrets.
+ *
+ * Owns nothing. Works on slices, so that a number is shown as it was sent and a hostile
+ * depth costs no stack. Must not know what an event is.
+ */
+#include "sentryfs/render.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "sentryfs/json.h"
+#include "sentryfs/name.h"
+#include "sentryfs/secret.h"
+
+#define LABEL 12    /* columns */
+#define DEPTH_MAX 6 /* of containers on one line */
+#define SOURCE_MAX 400
+
+struct str render_get(struct str object, const char *key)
+{
+	struct str value;
+
+	if (!object.n || json_member(object, key, &value) || str_eqz(value, "null"))
+		return (struct str){NULL, 0};
+	return value;
+}
+
+bool render_is(struct str value, const char *text)
+{
+	return value.n == strlen(text) + 2 && *value.s == '"' && !memcmp(value.s + 1, text, value.n - 2);
+}
+
+bool render_u64(struct str value, uint64_t *ret)
+{
+	if (value.n > 2 && *value.s == '"')
+		value = (struct str){value.s + 1, value.n - 2};
+	return !str_to_u64(value, ret);
+}
+
+size_t render_count(struct str container)
+{
+	struct str name, value;
+	struct json_walk w;
+	size_t n = 0;
+
+	json_walk(&w, container);
+	while (json_step(&w, &name, &value))
+		n++;
+	return n;
+}
+
+size_t render_pick(struct str array, size_t head, size_t tail, struct str *out, size_t *total)
+{
+	size_t all = array.n && *array.s == '[' ? render_count(array) : 0, n = 0;
+	struct str name, value;
+	struct json_walk w;
+
+	json_walk(&w, array);
+	for (size_t i = 0; i < all && json_step(&w, &name, &value); i++)
+		if (i < head || i + tail >= all)
+			out[n++] = value;
+	*total = all;
+	return n;
+}
+
+/* ---- values ---- */
+
+static struct str cut(struct str s, size_t max)
+{
+	if (s.n > max) {
+		s.n = max;
+		while (s.n && ((unsigned char)s.s[s.n] & 0xc0) == 0x80)
+			s.n--;
+	}
+	return s;
+}
+
+/* A decoded text, redacted, cleaned and cut. */
+static void add_text(struct buf *b, struct str text, size_t max, bool multiline, bool code)
+{
+	cleanup_buf struct buf safe = {0};
+	struct str shown;
+
+	buf_init(&safe, BUF_MAX_DEFAULT * 2);
+	/* a secret that is cut in two must still be seen as one: so more than is shown is looked at */
+	secret_redact(&safe, cut(text, max * 2 + 1024), code);
+	shown = cut(buf_str(&safe), max);
+	text_clean(b, shown, multiline);
+	if (shown.n < safe.len || text.n > max * 2 + 1024)
+		buf_puts(b, "\xe2\x80\xa6");
+	if (safe.error)
+		b->error = safe.error;
+}
+
+static void add_string(struct buf *b, struct str token, size_t max, bool multiline, bool code)
+{
+	cleanup_buf struct buf plain = {0};
+
+	buf_init(&plain, BUF_MAX_DEFAULT);
+	json_plain(&plain, token);
+	add_text(b, buf_str(&plain), max, multiline, code);
+	if (plain.error)
+		b->error = plain.error;
+}
+
+/* The name of a member, decoded; to be cut before use. */
+static void decode(struct buf *b, struct str token)
+{
+	buf_init(b, BUF_MAX_DEFAULT);
+	json_plain(b, token);
+}
+
+static void add_quoted(struct buf *b, struct str token, size_t max)
+{
+	cleanup_buf struct buf text = {0};
+
+	buf_init(&text, BUF_MAX_DEFAULT);
+	add_string(&text, token, max, false, false);
+	json_quote(b, buf_str(&text));
+}
+
+static void add_compact(struct buf *b, struct str value, size_t end, unsigned depth)
+{
+	struct str name, inner;
+	struct json_walk w;
+	bool first = true, secret = false;
+
+	if (*value.s == '"') {
+		add_quoted(b, value, end > b->len ? end - b->len : 0);
+		return;
+	}
+	if (*value.s != '{' && *value.s != '[') {
+		text_clean(b, cut(value, 64), false);
+		return;
+	}
+	json_walk(&w, value);
+	buf_addc(b, *value.s);
+	while (json_step(&w, &name, &inner) && !b->error) {
+		cleanup_buf struct buf key = {0};
+
+		if (!first)
+			buf_puts(b, ", ");
+		first = false;
+		if (b->len >= end || depth >= DEPTH_MAX) {
+			buf_puts(b, "\xe2\x80\xa6");
+			break;
+		}
+		decode(&key, name);
+		if (w.object) {
+			add_quoted(b, name, 128);
+			buf_puts(b, ": ");
+		}
+		if (w.object ? secret_name(buf_str(&key)) : secret)
+			buf_puts(b, "\"" SECRET_REDACTED "\"");
+		else
+			add_compact(b, inner, end, depth + 1);
+		/* ["Cookie", "..."] */
+		secret = !w.object && *inner.s == '"' && inner.n < 64 && secret_name(inner);
+	}
+	buf_addc(b, *value.s == '{' ? '}' : ']');
+}
+
+void render_line(struct buf *b, struct str value, size_t max)
+{
+	if (value.n && (*value.s == '{' || *value.s == '['))
+		add_compact(b, value, b->len + max, 0);
+	else
+		add_string(b, value, max, false, false);
+}
+
+void render_block(struct buf *b, struct str value, size_t max)
+{
+	if (value.n && *value.s == '"')
+		add_string(b, value, max, true, false);
+	else
+		render_line(b, value, max);
+}
+
+void render_named(struct buf *b, struct str name, struct str value, size_t max)
+{
+	if (secret_name(name) && value.n && !str_eqz(value, "\"\""))
+		buf_puts(b, SECRET_REDACTED);
+	else
+		render_line(b, value, max);
+}
+
+void render_source(struct buf *b, struct str value)
+{
+	cleanup_buf struct buf line = {0};
+
+	buf_init(&line, BUF_MAX_DEFAULT);
+	add_string(&line, value, SOURCE_MAX, true, true);
+	for (size_t i = 0; i < line.len; i++)
+		buf_addc(b, line.data[i] == '\n' ? ' ' : line.data[i]);
+}
+
+/* ---- lines ---- */
+
+void render_field(struct buf *b, const char *name, struct str value)
+{
+	size_t before = b->len;
+
+	buf_printf(b, "%-*s", LABEL, name);
+	if (value.n && !str_eqz(value, "\"\""))
+		render_line(b, value, 1000);
+	else
+		b->len = before;
+	if (b->len > before)
+		buf_addc(b, '\n');
+}
+
+void render_members(struct buf *b, struct str members, size_t most, size_t max, const char *indent, const char *rest)
+{
+	struct str name, value, pair, second;
+	struct json_walk w, inner;
+	size_t n = 0, total = render_count(members);
+
+	json_walk(&w, members);
+	while (n < most && json_step(&w, &name, &value)) {
+		cleanup_buf struct buf key = {0};
+
+		n++;
+		if (!w.object) {
+			json_walk(&inner, value);
+			if (inner.object || !json_step(&inner, &pair, &name) || !json_step(&inner, &pair, &second))
+				continue;
+			value = second;
+		}
+		decode(&key, name);
+		buf_puts(b, indent);
+		add_text(b, buf_str(&key), 128, false, false);
+		buf_puts(b, w.object ? " = " : ": ");
+		if (str_eqz(value, "null"))
+			buf_puts(b, "null");
+		else
+			render_named(b, buf_str(&key), value, max);
+		buf_addc(b, '\n');
+	}
+	render_more(b, total, n, indent, rest);
+}
+
+void render_facts(struct buf *b, struct str object, const char *but, size_t max)
+{
+	struct str name, value;
+	struct json_walk w;
+	size_t n = 0;
+
+	json_walk(&w, object);
+	while (w.object && n < 40 && json_step(&w, &name, &value)) {
+		cleanup_buf struct buf key = {0};
+
+		if (str_eqz(value, "null") || str_eqz(value, "\"\"") || (but && render_is(name, but)))
+			continue;
+		decode(&key, name);
+		buf_puts(b, n++ ? " " : "");
+		add_text(b, buf_str(&key), 64, false, false);
+		buf_addc(b, '=');
+		render_named(b, buf_str(&key), value, max);
+	}
+}
+
+void render_more(struct buf *b, size_t total, size_t shown, const char *indent, const char *rest)
+{
+	if (total > shown)
+		buf_printf(b, "%s(%zu more in %s)\n", indent, total - shown, rest);
+}
+
+void render_heading(struct buf *b, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	buf_printf(b, "\n## %s\n", text);
+}

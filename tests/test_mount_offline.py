@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""The network goes away under a busy mount and comes back: what was seen stays, writes fail at once, no one waits."""
+
+import errno
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import Sandbox, wait_until
+from writing import ISSUES, attempt, error_of
+
+BACK_S = 10     # within this all goes on by itself
+AT_ONCE_S = 0.5
+
+
+@pytest.fixture
+def server():
+    s = Sandbox("--issues", 60, "--unresolved-only")
+    yield s
+    if s.process.poll() is None:
+        s.stop()
+
+
+def again(s):
+    return Sandbox("--issues", 60, "--unresolved-only", "--port", s.url.rsplit(":", 1)[1])
+
+
+def seen(m):
+    """Everything of three issues, read once; {path: bytes}."""
+    names = sorted(os.listdir(m.where / ISSUES))[:3]
+    files = [m.where / ISSUES / n / f for n in names for f in ("title", "status", "details.json", "events/latest.json",
+                                                              "activity.jsonl")]
+    return {f: f.read_bytes() for f in files}
+
+
+def test_what_was_seen_stays_and_all_comes_back(mount, server):
+    m = mount("--timeout=5", server=server)
+    assert m.start.returncode == 0, m.start.stderr
+    texts = seen(m)
+    names = sorted(os.listdir(m.where / ISSUES))
+    new = m.where / ISSUES / names[10]
+    stop, wrong, slow = threading.Event(), [], []
+
+    def walk():
+        while not stop.is_set():
+            for path, text in texts.items():
+                begin = time.monotonic()
+                try:
+                    found = path.read_bytes()
+                except OSError as e:
+                    found = e
+                if found != text:
+                    wrong.append((path, found))
+                slow.append(time.monotonic() - begin)
+    walkers = [threading.Thread(target=walk) for _ in range(4)]
+    for w in walkers:
+        w.start()
+    server.stop()
+    # the first to ask finds out; from then on nobody waits
+    assert error_of((new / "details.json").read_bytes) in ("ECONNREFUSED", "EIO")
+    wait_until(lambda: "nothing is sent" in m.status()["online"], "the status")
+    begin = time.monotonic()
+    for name in names[11:31]:
+        assert error_of((m.where / ISSUES / name / "details.json").read_bytes) == "ECONNREFUSED"
+        assert attempt(m.where / ISSUES / name / "status", "resolved\n") == ("write", "ECONNREFUSED")
+    assert time.monotonic() - begin < 20 * AT_ONCE_S
+    told = (m.where / ISSUES / names[11] / "last-error").read_text()
+    assert "not sent  the server cannot be reached" in told and "so nothing was sent" in told and "\nnext " in told
+    assert "it was not asked" in (m.where / ".sentryfs/errors").read_text()
+    status = m.status()["online"]
+    assert re.match(r"no, since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ, \d+ s: .*(refused|connect)", status), status
+    asked = int(m.status()["requests"])
+    assert set(os.listdir(m.where / ISSUES)) == set(names), "a listing too"
+    assert int(m.status()["requests"]) - asked <= 1, "but a probe nothing is sent"
+    back = again(server)
+    try:
+        begin = time.monotonic()
+        wait_until(lambda: m.status()["online"] == "yes", "the server", BACK_S)
+        assert time.monotonic() - begin < BACK_S
+        assert error_of((new / "details.json").read_bytes) is None
+        assert attempt(new / "status", "resolved\n") is None
+        assert back.control("GET", f"issues/{names[10]}")["status"] == "resolved"
+        assert {back.control("GET", f"issues/{n}")["status"] for n in names[11:31]} == {"unresolved"}
+    finally:
+        stop.set()
+        for w in walkers:
+            w.join(20)
+        m.unmount()
+        back.stop()
+    assert not wrong and len(slow) > 100
+    assert max(slow) < 1.5, "what was seen waits a second for something newer at most"
+    print(f"offline: {len(slow)} reads of what was seen, 0 wrong, the slowest {max(slow) * 1000:.0f} ms")
+
+
+def test_a_network_that_swallows_everything(mount, server):
+    """No refusal comes, connecting takes its whole time: one waits for that, then nobody."""
+    m = mount("--timeout=3", "--connect-timeout=1", server=server)
+    texts = seen(m)
+    names = sorted(os.listdir(m.where / ISSUES))
+    port = int(server.url.rsplit(":", 1)[1])
+    server.stop()
+    # a queue that is full: the kernel answers no SYN
+    with socket.socket() as hole:
+        hole.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        hole.bind(("127.0.0.1", port))
+        hole.listen(0)
+        fill = [socket.socket() for _ in range(4)]
+        for s in fill:
+            s.setblocking(False)
+            s.connect_ex(("127.0.0.1", port))
+        assert error_of((m.where / ISSUES / names[10] / "details.json").read_bytes) in ("EHOSTUNREACH", "EIO",
+                                                                                        "ETIMEDOUT")
+        wait_until(lambda: "nothing is sent" in m.status()["online"] or
+                   error_of((m.where / ISSUES / names[10] / "details.json").read_bytes) is None, "the status")
+        begin = time.monotonic()
+        for name in names[11:21]:
+            assert error_of((m.where / ISSUES / name / "details.json").read_bytes) == "EHOSTUNREACH"
+            assert attempt(m.where / ISSUES / name / "status", "resolved\n") == ("write", "EHOSTUNREACH")
+        assert all(path.read_bytes() == text for path, text in texts.items())
+        assert time.monotonic() - begin < 10 * AT_ONCE_S
+        for s in fill:
+            s.close()
+    back = again(server)
+    try:
+        wait_until(lambda: m.status()["online"] == "yes", "the server", BACK_S)
+        assert error_of((m.where / ISSUES / names[11] / "details.json").read_bytes) is None
+        m.unmount()
+    finally:
+        back.stop()
+
+
+def test_a_busy_mount_over_a_restart(mount, server):
+    """Readers go on over a server that is restarted at once: their retries find it again."""
+    m = mount("--timeout=5", server=server)
+    names = sorted(os.listdir(m.where / ISSUES))
+    readers = [subprocess.Popen(["cat", m.where / ISSUES / n / "details.json"], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE) for n in names[:8]]
+    server.stop()
+    back = again(server)
+    try:
+        for r in readers:
+            out, err = r.communicate(timeout=20)
+            assert (r.returncode == 0 and out.endswith(b"}\n")) or err, "whole or an error"
+        wait_until(lambda: error_of((m.where / ISSUES / names[20] / "details.json").read_bytes) is None, "it", BACK_S)
+        m.unmount()
+    finally:
+        back.stop()
+
+
+def test_a_name_that_is_not_found(mount, tmp_path):
+    """DNS fails: at the start in one sentence, with the errno's words."""
+    class Nowhere:
+        url, token = "https://sentryfs.invalid", "x" * 64
+    m = mount(server=Nowhere)
+    assert m.start.returncode == 1 and "cannot reach https://sentryfs.invalid" in m.start.stderr
+    assert os.strerror(errno.EHOSTUNREACH) in m.start.stderr
+    assert len(m.start.stderr.splitlines()) == 1
+
+
+def test_a_server_without_tls(mount):
+    """What answers to a TLS greeting as a plain web server does."""
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        def answer():
+            for _ in range(4):
+                try:
+                    s, _ = plain.accept()
+                except OSError:
+                    return
+                with s:
+                    s.recv(4096)
+                    s.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        server = threading.Thread(target=answer, daemon=True)
+        server.start()
+
+        class Plain:
+            url, token = f"https://127.0.0.1:{plain.getsockname()[1]}", "x" * 64
+        m = mount(server=Plain)
+        assert m.start.returncode == 1 and os.strerror(errno.EPROTO) in m.start.stderr, m.start.stderr
+        plain.shutdown(socket.SHUT_RDWR)
+        server.join(10)
