@@ -144,7 +144,7 @@ def test_json_is_exact_and_values_are_a_line(hostile_mount):
 TOOLS = {
     "ls": "ls -laR . > /dev/null", "find": "find . -print0 | grep -zc . > /dev/null", "du": "du -a . > /dev/null",
     "tar": "tar cf - . 2>&1 >$T/all.tar && tar tf $T/all.tar > /dev/null", "grep": "grep -r nothing-has-this . ; [ $? = 1 ]",
-    "rsync": "rsync -a --no-perms ./ $T/copy/ 2>&1", "cp": "cp -r . $T/copied", "tree of python": "python3 -m zipfile -c $T/z.zip .",
+    "rsync": "rsync -a --no-perms ./ $T/copy/ 2>&1", "cp": "cp -r . $T/copied",
     "xargs": "find . -type f -print0 | xargs -0 cat > /dev/null", "glob": "for f in issues/*/title; do cat \"$f\"; done > /dev/null"}
 
 
