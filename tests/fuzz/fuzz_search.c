@@ -7,7 +7,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str name = fuzz_str(data, size);
-	cleanup_search struct search s;
+	cleanup_search struct search s = {0};
 	int r;
 
 	/* what the kernel lets through */
