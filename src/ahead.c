@@ -19,6 +19,9 @@
 #define EVENTS_AHEAD 80u /* bodies behind the one that is read */
 #define PAGES_AHEAD 20u
 #define RUN_MIN 3u /* steps in order that make a habit */
+/* Of what costs several requests an issue: who looks at the newest three looks at no more. */
+#define RUN_MIN_PARTS 5u
+#define PARTS 3u
 
 void ahead_init(struct ahead *a)
 {
@@ -163,11 +166,31 @@ static void fetch_sibling(struct op *op, const struct kind *k, struct node *issu
 
 static int ask_page(struct op *op, const struct node *issue, size_t offset, struct ask *a);
 
+/* Is the body of the issue's newest event in hand? Then so is its page, if anybody wanted it. */
+static bool has_newest(struct op *op, struct node *issue)
+{
+	const struct kind *k = kind_named(KIND_ISSUE, "events");
+	struct node *dir = node_get(&op->mount->tree, issue, k, k->name, NULL);
+	cleanup_ask struct ask a = {0}, body = {0};
+	struct resource *res;
+	int r = dir ? ask_listing(op->mount, dir, &a) : -ENOMEM;
+
+	node_unref(dir, 1);
+	a.want.peek = a.want.stale_ok = true;
+	if (r || op_need(op, &a.want, &res) || !res->listing->n ||
+	    ask_document(op->mount, issue, kind_of(KIND_EVENT)->url, str_of(res->listing->items[0]->id), FRESH_FOREVER,
+			 &body))
+		return false;
+	body.want.peek = true;
+	return !op_need(op, &body.want, &res);
+}
+
 /* Asks for what the window holds of the next issues. */
 static void fetch_window(struct op *op, struct ahead_run *run, struct node *issues)
 {
 	int order = run->order[LISTED] ? LISTED : run->order[SORTED] ? SORTED : BACKWARD;
-	size_t from = run->at[order] + 1, to = run->at[order] + run->window;
+	size_t from = run->at[order] + 1;
+	size_t to = run->at[order] + (run->kind->from == FROM_PARTS ? run->window / PARTS : run->window);
 
 	for (size_t i = from; i <= to; i++) {
 		struct item *item = item_at(run->listing, order, i);
@@ -181,7 +204,7 @@ static void fetch_window(struct op *op, struct ahead_run *run, struct node *issu
 		if (run->kind->id == KIND_EVENT) {
 			cleanup_ask struct ask a = {0};
 
-			if (item->size > 1 && !ask_page(op, n, 0, &a))
+			if (item->size > 1 && !has_newest(op, n) && !ask_page(op, n, 0, &a))
 				fetch(op, &a);
 		} else {
 			fetch_sibling(op, run->kind, n);
@@ -199,7 +222,7 @@ void ahead_sibling(struct op *op)
 		return;
 	op->noted = true;
 	run = advance(op, issue, n->kind);
-	if (run)
+	if (run && (n->kind->from != FROM_PARTS || run->length >= RUN_MIN_PARTS))
 		fetch_window(op, run, issue->parent);
 }
 
@@ -209,6 +232,8 @@ static int ask_page(struct op *op, const struct node *issue, size_t offset, stru
 {
 	char url[128];
 
+	if (!dialect_has(&op->mount->dialect, FEATURE_FULL_PAGES))
+		return -EOPNOTSUPP;
 	snprintf(url, sizeof(url), "organizations/{o}/issues/{i}/events/?full=1&per_page=%u&cursor=0%%3A%zu%%3A0",
 		 PAGE_MAX, offset);
 	return ask_document(op->mount, issue, url, STR(""), FRESH_FOREVER, a);
@@ -265,6 +290,19 @@ static bool has_body(struct op *op, const struct node *n)
 	return !op_need(op, &a.want, &res);
 }
 
+/* A server whose lists have whole events has told the body already. */
+static bool take_listed(struct op *op, const struct node *n)
+{
+	cleanup_ask struct ask a = {0};
+	struct str bytes;
+
+	if (!n->item || json_member(blob_str(n->item->json), "entries", &bytes) ||
+	    ask_document(op->mount, n, n->kind->url, STR(""), FRESH_FOREVER, &a))
+		return false;
+	cache_adopt(&op->mount->cache, a.key.data, n->item->json, n->item->fetched);
+	return true;
+}
+
 /* Where the event is in its listing; SIZE_MAX when that is not in memory. *count: of how many. */
 static size_t find_event(struct op *op, const struct node *n, size_t *count)
 {
@@ -318,7 +356,7 @@ int ahead_event(struct op *op)
 	if (!op->noted)
 		n->parent->bodies++;
 	op->noted = true;
-	if (op->paged || has_body(op, n))
+	if (op->paged || has_body(op, n) || take_listed(op, n))
 		return 0;
 	index = find_event(op, n, &count);
 	if (index == SIZE_MAX || count < 2)

@@ -70,7 +70,7 @@ bool api_set_token(struct api *a, const char *token)
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
 {
-	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1};
+	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1, .online_since = -1};
 	list_init(&a->waiting);
 	list_init(&a->running);
 	a->origin = strdup(origin);
@@ -149,6 +149,23 @@ static enum api_class classify(const char *method, const char *path)
 	return API_GET;
 }
 
+const char *api_class_name(enum api_class class)
+{
+	static const char *const names[API_CLASSES] = {
+		[API_ISSUE_LIST] = "issue_list",
+		[API_ISSUE] = "issue",
+		[API_EVENT] = "event",
+		[API_TAGS] = "tags",
+		[API_PROJECT_EVENTS] = "project_events",
+		[API_GET] = "get",
+		[API_PUT] = "put",
+		[API_POST] = "post",
+		[API_DELETE] = "delete",
+	};
+
+	return names[class];
+}
+
 /* ---- what an error body says ---- */
 
 static void add_words(struct buf *b, const cJSON *j, int depth)
@@ -170,6 +187,9 @@ static void add_words(struct buf *b, const cJSON *j, int depth)
 		/* of {"code","message","extra"} the message is for people */
 		if (cJSON_IsString(child) && child->string && !strcmp(child->string, "code") &&
 		    json_string(j, "message").n)
+			continue;
+		/* of GlitchTip's {"type","loc","msg"} too */
+		if (child->string && !strcmp(child->string, "type") && json_string(j, "msg").n)
 			continue;
 		if (child->string &&
 		    (!strcmp(child->string, "extra") || !strcmp(child->string, "ctx") || !strcmp(child->string, "loc")))
@@ -277,6 +297,15 @@ static bool is_uncertain(const struct http_response *r)
 	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
+/* Sentry's 404 of a path that it does not know is empty or plain text, GlitchTip's a page of
+ * HTML; that of a missing object is JSON (sentry-api 3.2). */
+static bool is_unrouted(const struct http_response *r)
+{
+	struct str body = str_trim(buf_str(&r->body));
+
+	return !r->error && r->status == 404 && (!body.n || *body.s != '{');
+}
+
 /* A server, or something before it, may say the token back in what it complains of. */
 static void hide_token(const struct api *a, struct buf *words)
 {
@@ -314,6 +343,7 @@ static void finish(struct api_call *c, struct http_response *r)
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
 	answer.uncertain = is_uncertain(r);
+	answer.unrouted = is_unrouted(r);
 	answer.unsent = reach_failed(r);
 	answer.lacks_scope = r->status == 403 && str_has(http_header(r, "WWW-Authenticate"), "insufficient_scope");
 	if (answer.error && answer.error != -ENOENT)
@@ -337,7 +367,10 @@ static void on_response(void *arg, struct http_response *r)
 
 	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
 		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
+	a->limited |= !r->error && http_header(r, "X-Sentry-Rate-Limit-Limit").n;
 	if (!r->error) {
+		if (a->offline_since >= 0 || a->online_since < 0)
+			a->online_since = now;
 		a->offline_since = -1;
 		reach_found(&a->reach);
 	} else if (a->offline_since < 0) {
@@ -441,8 +474,20 @@ static const char *literal(const char *method)
 	return NULL;
 }
 
+/* The organization of a path; empty: it is of none. */
+static struct str organization_of(const char *path)
+{
+	struct str rest = str_of(path), first = str_cut(&rest, '/');
+
+	if (!rest.s || (!str_eqz(first, "organizations") && !str_eqz(first, "projects")))
+		return (struct str){NULL, 0};
+	return str_cut(&rest, '/');
+}
+
 static struct api_call *new_call(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
 {
+	struct str organization = organization_of(rq->path);
+	cleanup_free char *region = a->region && organization.n ? a->region(a->region_arg, organization) : NULL;
 	cleanup_buf struct buf url = {0};
 	struct api_call *c = calloc(1, sizeof(*c));
 
@@ -450,7 +495,7 @@ static struct api_call *new_call(struct api *a, const struct api_request *rq, ap
 		return NULL;
 	list_init(&c->link);
 	buf_init(&url, URL_MAX);
-	buf_printf(&url, "%s/api/0/%s", a->origin, rq->path);
+	buf_printf(&url, "%s/api/0/%s", region ? region : a->origin, rq->path);
 	if (rq->cursor) {
 		buf_puts(&url, strchr(rq->path, '?') ? "&cursor=" : "?cursor=");
 		url_encode(&url, str_of(rq->cursor));

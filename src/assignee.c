@@ -64,7 +64,7 @@ static int find_me(struct op *op, struct wish *w, struct buf *id)
 		r = op_need(op, &want, &res);
 		if (r)
 			return r;
-		access_learn(access, blob_str(res->document));
+		mount_learn(op->mount, blob_str(res->document));
 	}
 	if (!access->user_id)
 		return wish_refuse(w, "the token is no user's, so nobody is `me`");
@@ -80,6 +80,17 @@ static int assign_id(struct wish *w, const struct item *issue, bool fresh, const
 	buf_printf(wish_expect(w), "{\"assignedTo\":{\"type\":\"%s\",\"id\":\"%.*s\"}}", type, (int)id.n, id.s);
 	if (!fresh || !wish_shows(issue, buf_str(&w->expect)))
 		buf_printf(wish_body(w), "{\"assignedTo\":\"%s:%.*s\"}", type, (int)id.n, id.s);
+	return wish_end(w);
+}
+
+/* A server that knows teams by their slug. */
+static int assign_slug(struct wish *w, const struct item *issue, bool fresh, struct str slug)
+{
+	if (!name_is_slug(slug))
+		return wish_refuse(w, "there is no team of that slug; teams.tsv lists them");
+	buf_printf(wish_expect(w), "{\"assignedTo\":{\"type\":\"team\",\"slug\":\"%.*s\"}}", (int)slug.n, slug.s);
+	if (!fresh || !wish_shows(issue, buf_str(&w->expect)))
+		buf_printf(wish_body(w), "{\"assignedTo\":\"team:%.*s\"}", (int)slug.n, slug.s);
 	return wish_end(w);
 }
 
@@ -121,6 +132,8 @@ int wish_assignee(struct op *op, const struct node *n, const struct item *issue,
 	if (str_starts(value, "team:") || *value.s == '#') {
 		size_t skip = *value.s == '#' ? 1 : 5;
 
+		if (dialect_team_slug(&op->mount->dialect))
+			return assign_slug(w, issue, fresh, (struct str){value.s + skip, value.n - skip});
 		r = find_team(op, n, (struct str){value.s + skip, value.n - skip}, w, &id);
 		return r ? r : assign_id(w, issue, fresh, "team", buf_str(&id));
 	}

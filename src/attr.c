@@ -33,6 +33,10 @@ static void file_size(struct op *op, struct node *n, struct stat *st)
 	}
 	if (S_ISLNK(n->kind->mode) && n->kind->from == FROM_DOCUMENT)
 		return;
+	if (n->kind->from == FROM_BYTES && !n->size_stamp) {
+		st->st_size = (off_t)n->item->size;
+		return;
+	}
 	r = source_get(op, n, true, &s, &stamp);
 	if (!r && stamp == n->size_stamp) {
 		st->st_size = (off_t)n->size;

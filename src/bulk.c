@@ -255,6 +255,8 @@ static int bulk_issue(struct op *op, struct node *n, struct map *seen, struct it
 	if (!r)
 		r = field->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
 	if (!r)
+		r = wish_complete(&w, &op->mount->dialect, issue);
+	if (!r)
 		r = add_to_steps(op->change, seen, &w, issue, &step);
 	return r == -EINPROGRESS || r == -ENOMEM ? r : add_line(op->change, name, step, r, w.words);
 }
@@ -330,8 +332,10 @@ static int find_result(struct op *op, const struct node *dir, struct listing **r
 
 	if (r)
 		return r;
-	/* not op_need, which is content with an older copy where the server is slow or fails */
+	/* not op_need, which is content with an older copy where the server is slow or fails; and so young
+	 * that one of an earlier mount is not given out meanwhile */
 	a.want.since = op->start;
+	a.want.fresh_ms = CACHE_ABSENT_MS;
 	r = cache_need(&op->mount->cache, &a.want, &op->waiter, &res);
 	if (!r && res->fetched < op->start - a.want.fresh_ms)
 		r = res->error ? res->error : -EIO;

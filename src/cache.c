@@ -43,6 +43,7 @@ static struct resource *resource_new(struct cache *c, const struct cache_want *w
 	r->cache = c;
 	r->class = want->class;
 	r->max = want->max;
+	r->raw = want->raw;
 	r->settled = -1;
 	r->swept = INT64_MIN / 2;
 	list_init(&r->waiters);
@@ -162,7 +163,8 @@ static void on_document(void *arg, struct api_answer *answer)
 
 	r->call = NULL;
 	keep_words(r, answer->words, answer->status);
-	if (!error) {
+	r->unrouted = answer->unrouted;
+	if (!error && !r->raw) {
 		error = json_parse(buf_str(answer->body), &tree);
 		if (!error && !cJSON_IsObject(tree) && !cJSON_IsArray(tree))
 			error = -EBADMSG;
@@ -194,6 +196,7 @@ static void on_listing(void *arg, struct lister_end *end)
 
 	r->lister = NULL;
 	keep_words(r, end->words, end->status);
+	r->unrouted = end->unrouted;
 	if (!end->error) {
 		listing_unref(r->listing);
 		r->listing = steal(&end->listing);
@@ -281,7 +284,7 @@ static struct resource *restore(struct cache *c, const struct cache_want *want)
 	struct resource *r;
 	struct kept k;
 
-	if (!keep_find(c, want, &k))
+	if (want->raw || !keep_find(c, want, &k))
 		return NULL;
 	r = resource_new(c, want);
 	if (!r) {
@@ -378,7 +381,7 @@ int cache_coming(struct cache *c, const char *key, struct listing *to, size_t *g
 {
 	const struct resource *r = map_get(&c->resources, str_of(key));
 
-	return r && r->lister ? lister_give(r->lister, to, given) : -ENOENT;
+	return r && r->lister && !has_content(r) ? lister_give(r->lister, to, given) : -ENOENT;
 }
 
 struct resource *cache_holder(struct cache *c, const struct item *i)

@@ -4,21 +4,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sentryfs/str.h"
 
+/* mount(8) gives its helpers no HOME. Borrowed until the next call of getpwuid(3). */
+static const char *home_dir(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *user = home && *home ? NULL : getpwuid(geteuid());
+
+	return user ? user->pw_dir : home;
+}
+
 char *cachedir_find(char *why, size_t n)
 {
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = home_dir();
 	bool xdg = cache && *cache == '/';
 	cleanup_free char *parent = NULL, *dir = NULL;
 	struct stat st;
 	char *real;
 
-	snprintf(why, n, "neither XDG_CACHE_HOME nor HOME says where");
+	snprintf(why, n, "neither XDG_CACHE_HOME nor HOME says where, and the user has no home");
 	if (!xdg && (!home || *home != '/'))
 		return NULL;
 	snprintf(why, n, "no memory");

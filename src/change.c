@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "sentryfs/dialect.h"
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
@@ -241,9 +242,7 @@ static int first_only(void *arg, const cJSON *tree, struct str bytes)
 
 static bool covers(const struct change_step *step, struct str body)
 {
-	struct str expect = str_of(step->expect);
-
-	return step->delta ? json_covers_delta(body, expect) : json_covers(body, expect);
+	return dialect_covers(body, str_of(step->expect), step->delta);
 }
 
 /* A good answer came, to the request itself or to the look whether it was done. */
@@ -251,6 +250,7 @@ static int take(struct change *c, struct change_step *step, struct str body)
 {
 	cleanup_json cJSON *tree = NULL;
 	bool needs_body = step->expect || step->effect == EFFECT_ROW || step->effect == EFFECT_MERGED;
+	struct str id;
 	bool shown;
 	int r = needs_body ? json_parse(body, &tree) : 0;
 
@@ -258,7 +258,9 @@ static int take(struct change *c, struct change_step *step, struct str body)
 		return r;
 	if (needs_body && cJSON_IsArray(tree) && json_each(body, first_only, &body) != 1)
 		return -EOPNOTSUPP;
-	/* that a comment was made is enough: the server may trim it */
+	/* that a comment was made is enough: the server may trim it; but it must be one */
+	if (step->effect == EFFECT_COMMENT && step->expect && json_member(body, "id", &id))
+		return -EBADMSG;
 	shown = !step->expect || (step->effect == EFFECT_COMMENT && !c->checking) || covers(step, body);
 	if (shown || step->effect == EFFECT_ROW)
 		r = apply(c, step, body);

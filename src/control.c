@@ -190,23 +190,27 @@ static int command_field(struct op *op, struct node *n, struct str value)
 {
 	struct item *issue = control_subject(n);
 	cleanup_wish struct wish w = {0};
-	cleanup_buf struct buf path = {0};
+	cleanup_buf struct buf path = {0}, check = {0};
 	int r = control_wait_for_issue(op, issue);
 
 	if (!r)
 		r = n->kind->control->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
+	if (!r)
+		r = wish_complete(&w, &op->mount->dialect, issue);
 	if (r)
 		return r == -EINPROGRESS ? r : control_refuse(op, n, value, r, w.words);
 	if (!w.n)
 		return 0;
-	r = control_path(op, n, CONTROL_ISSUE, STR(""), &path);
+	r = control_path(op, n, CONTROL_CHANGE, STR(""), &path);
+	if (!r)
+		r = control_path(op, n, CONTROL_ISSUE, STR(""), &check);
 	if (!r)
 		r = control_change_of(op, n, value);
 	for (unsigned i = 0; i < w.n && !r; i++) {
 		bool last = i + 1 == w.n;
 		struct change_step *step =
 			change_add(op->change, "PUT", path.data, control_text(&w.body[i]),
-				   last ? control_text(&w.expect) : NULL, last ? path.data : NULL, &issue, 1);
+				   last ? control_text(&w.expect) : NULL, last ? check.data : NULL, &issue, 1);
 
 		if (!step)
 			return -ENOMEM;

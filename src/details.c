@@ -138,7 +138,6 @@ int wish_details(struct op *op, const struct node *n, const struct item *issue, 
 	enum detail_of of = OF_SERVER;
 	struct buf *b;
 
-	(void)op;
 	(void)n;
 	if (json_parse(value, &tree) || !cJSON_IsObject(tree))
 		return wish_refuse(w, "that is not a JSON object");
@@ -156,6 +155,10 @@ int wish_details(struct op *op, const struct node *n, const struct item *issue, 
 		return 0;
 	if (of == OF_SERVER)
 		return wish_refuse(w, "there is nothing in it; to take a condition back, write the status");
+	if (of == OF_IGNORED && !dialect_has(&op->mount->dialect, FEATURE_CONDITIONS))
+		return wish_lacks(w, FEATURE_CONDITIONS);
+	if (of == OF_RESOLVED && !dialect_has(&op->mount->dialect, FEATURE_RELEASES))
+		return wish_lacks(w, FEATURE_RELEASES);
 	if (!wish_shows(issue, of == OF_RESOLVED ? STR("{\"status\":\"resolved\"}") : STR("{\"status\":\"ignored\"}")))
 		return wish_refuse(w, of == OF_RESOLVED
 					      ? "the issue is not resolved: write `resolved in VERSION` into status"
@@ -163,7 +166,7 @@ int wish_details(struct op *op, const struct node *n, const struct item *issue, 
 						"COUNT` into status");
 	b = wish_body(w);
 	buf_printf(b, "{\"status\":\"%s\",", of == OF_RESOLVED ? "resolved" : "ignored");
-	if (of == OF_IGNORED)
+	if (of == OF_IGNORED && dialect_has(&op->mount->dialect, FEATURE_SUBSTATUS))
 		buf_printf(b, "\"substatus\":\"archived_until_%s\",",
 			   cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "untilEscalating")) ? "escalating"
 												   : "condition_met");

@@ -40,7 +40,7 @@ static int learn_access(struct op *op, bool wait)
 	}
 	r = op_need(op, &want, &res);
 	if (!r)
-		access_learn(access, blob_str(res->document));
+		mount_learn(op->mount, blob_str(res->document));
 	return r == -EINPROGRESS ? r : 0;
 }
 
@@ -52,7 +52,7 @@ static bool has_access(struct op *op)
 	int r = op->mount->access.known ? -EALREADY : op_need(op, &want, &res);
 
 	if (!r)
-		access_learn(&op->mount->access, blob_str(res->document));
+		mount_learn(op->mount, blob_str(res->document));
 	return r != -EINPROGRESS;
 }
 
@@ -161,14 +161,14 @@ int verb_opendir(struct op *op)
 		ahead_sibling(op);
 		r = ask_listing(op->mount, op->node, &a);
 		if (!r)
-			r = op_need(op, &a.want, &res);
+			r = source_need(op, op->node, &a, &res);
 		if (!r)
 			l = listing_ref(res->listing); /* the next call into the cache may drop it */
 		if (!r && k->id == KIND_ISSUES)
 			r = learn_access(op, true);
 		/* nobody waits over a second for the end of a long listing */
 		op->each_page = op->stale_ok;
-		if (r == -EINPROGRESS && op->stale_ok && !l && has_access(op))
+		if (r == -EINPROGRESS && op->stale_ok && !l && (k->id != KIND_ISSUES || has_access(op)))
 			r = open_coming(op, a.want.key, &h);
 		if (r != -EINPROGRESS && is_search(k))
 			searches_report(op, a.key.data, r);
@@ -181,6 +181,8 @@ int verb_opendir(struct op *op)
 			return -ENOMEM;
 		h->listing = steal(&l);
 	}
+	if (k->class == &item_issue && h->listing && h->listing->n)
+		dialect_learn_issue(&op->mount->dialect, blob_str(h->listing->items[0]->json));
 	op->reply->opened(op, h, false, false);
 	return 0;
 }
@@ -226,7 +228,7 @@ bool verb_dir_entry(const struct mount *m, const struct handle *h, size_t *at, s
 		++*at;
 		return set_entry(e, i ? ".." : ".", NULL, i ? up->ino : dir->ino, S_IFDIR);
 	}
-	for (i -= ROWS_AT; (k = kind_static(dir, dir == m->root, &i));) {
+	for (i -= ROWS_AT; (k = kind_static(&m->dialect, dir, dir == m->root, &i));) {
 		if (S_ISLNK(k->mode) && h->listing && !dir_link(h->listing, k->name, &event))
 			continue;
 		*at = i + ROWS_AT;

@@ -17,27 +17,27 @@
 #define CRUMBS_MAX 100
 #define CRUMBS_FEW 8
 
-struct str event_tag(struct str event, const char *key)
+struct str event_tag(const struct event *e, const char *key)
 {
 	struct str name, tag;
 	struct json_walk w;
 
-	json_walk(&w, render_get(event, "tags"));
+	json_walk(&w, members_get(&e->top, "tags"));
 	while (!w.object && json_step(&w, &name, &tag))
 		if (render_is(render_get(tag, "key"), key))
 			return render_get(tag, "value");
 	return (struct str){NULL, 0};
 }
 
-void event_message(struct buf *b, struct str event)
+void event_message(struct buf *b, const struct event *e)
 {
-	struct str data = trace_entry(event, "message"), text = render_get(data, "formatted");
+	struct str data = members_get(&e->entries, "message"), text = render_get(data, "formatted");
 	struct str params = render_get(data, "params");
 
 	if (!text.n)
 		text = render_get(data, "message");
 	/* where the title says it all it is not said again */
-	if (!text.n || (str_eq(text, render_get(event, "title")) && !render_count(params)))
+	if (!text.n || (str_eq(text, members_get(&e->top, "title")) && !render_count(params)))
 		return;
 	render_heading(b, "Message");
 	render_block(b, text, 8000);
@@ -77,10 +77,10 @@ static void add_crumb(struct buf *b, struct str crumb, size_t max)
 	buf_addc(b, '\n');
 }
 
-void event_breadcrumbs(struct buf *b, struct str event, bool summary, const char *rest)
+void event_breadcrumbs(struct buf *b, const struct event *e, bool summary, const char *rest)
 {
 	struct str shown[CRUMBS_MAX];
-	size_t total, n = render_pick(render_get(trace_entry(event, "breadcrumbs"), "values"), 0,
+	size_t total, n = render_pick(render_get(members_get(&e->entries, "breadcrumbs"), "values"), 0,
 				      summary ? CRUMBS_FEW : CRUMBS_MAX, shown, &total);
 
 	if (!n)
@@ -114,9 +114,9 @@ static void add_cookies(struct buf *b, struct str cookies)
 	buf_puts(b, n ? "\n" : "[redacted]\n");
 }
 
-void event_request(struct buf *b, struct str event, bool summary, const char *rest)
+void event_request(struct buf *b, const struct event *e, bool summary, const char *rest)
 {
-	struct str data = trace_entry(event, "request"), query = render_get(data, "query"),
+	struct str data = members_get(&e->entries, "request"), query = render_get(data, "query"),
 		   body = render_get(data, "data");
 	struct str url = render_get(data, "url"), method = render_get(data, "method");
 
@@ -151,9 +151,9 @@ void event_request(struct buf *b, struct str event, bool summary, const char *re
 
 /* ---- who and where ---- */
 
-void event_circumstances(struct buf *b, struct str event, const char *rest)
+void event_circumstances(struct buf *b, const struct event *e, const char *rest)
 {
-	struct str user = render_get(event, "user"), contexts = render_get(event, "contexts"), name, context;
+	struct str user = members_get(&e->top, "user"), contexts = members_get(&e->top, "contexts"), name, context;
 	struct json_walk w;
 	size_t n = 0;
 
@@ -189,40 +189,40 @@ void event_circumstances(struct buf *b, struct str event, const char *rest)
 
 /* ---- the whole ---- */
 
-static void add_head(struct buf *b, struct str event, const struct source *s, const char *rest)
+static void add_head(struct buf *b, const struct event *e, const struct source *s, const char *rest)
 {
 	const struct node *project = s->node ? node_above(s->node, &item_project) : NULL;
 	const struct node *issue = s->node ? node_above(s->node, &item_issue) : NULL;
-	struct str release = event_tag(event, "release"), title = render_get(event, "title");
+	struct str release = event_tag(e, "release"), title = members_get(&e->top, "title");
 
-	render_block(b, title.n ? title : render_get(event, "message"), 1000);
+	render_block(b, title.n ? title : members_get(&e->top, "message"), 1000);
 	buf_puts(b, "\n\n");
-	render_field(b, "event", render_get(event, "eventID"));
+	render_field(b, "event", members_get(&e->top, "eventID"));
 	buf_printf(b, "%-12s%s\n", "exact", rest);
 	if (issue)
 		buf_printf(b, "%-12s%s\n", "issue", issue->item->name);
 	if (project)
 		buf_printf(b, "%-12s%s\n", "project", project->item->name);
-	render_field(b, "date", render_get(event, "dateCreated"));
-	render_field(b, "received", render_get(event, "dateReceived"));
-	render_field(b, "release", release.n ? release : render_get(render_get(event, "release"), "version"));
-	render_field(b, "dist", render_get(event, "dist"));
-	render_field(b, "environment", event_tag(event, "environment"));
-	render_field(b, "level", event_tag(event, "level"));
-	render_field(b, "type", render_get(event, "type"));
-	render_field(b, "platform", render_get(event, "platform"));
-	render_field(b, "culprit", render_get(event, "culprit"));
-	render_field(b, "location", render_get(event, "location"));
-	if (render_count(render_get(event, "sdk"))) {
+	render_field(b, "date", members_get(&e->top, "dateCreated"));
+	render_field(b, "received", members_get(&e->top, "dateReceived"));
+	render_field(b, "release", release.n ? release : render_get(members_get(&e->top, "release"), "version"));
+	render_field(b, "dist", members_get(&e->top, "dist"));
+	render_field(b, "environment", event_tag(e, "environment"));
+	render_field(b, "level", event_tag(e, "level"));
+	render_field(b, "type", members_get(&e->top, "type"));
+	render_field(b, "platform", members_get(&e->top, "platform"));
+	render_field(b, "culprit", members_get(&e->top, "culprit"));
+	render_field(b, "location", members_get(&e->top, "location"));
+	if (render_count(members_get(&e->top, "sdk"))) {
 		buf_puts(b, "sdk         ");
-		render_facts(b, render_get(event, "sdk"), NULL, 100);
+		render_facts(b, members_get(&e->top, "sdk"), NULL, 100);
 		buf_addc(b, '\n');
 	}
 }
 
-static void add_tags(struct buf *b, struct str event, const char *rest)
+static void add_tags(struct buf *b, const struct event *e, const char *rest)
 {
-	struct str tags = render_get(event, "tags"), name, tag;
+	struct str tags = members_get(&e->top, "tags"), name, tag;
 	struct json_walk w;
 	size_t n = 0;
 
@@ -245,9 +245,9 @@ static void add_tags(struct buf *b, struct str event, const char *rest)
 }
 
 /* What the SDK or the server found wrong with the event itself. */
-static void add_errors(struct buf *b, struct str event, const char *rest)
+static void add_errors(struct buf *b, const struct event *e, const char *rest)
 {
-	struct str errors = render_get(event, "errors"), shown[20];
+	struct str errors = members_get(&e->top, "errors"), shown[20];
 	size_t total, n = render_pick(errors, 20, 0, shown, &total);
 
 	if (n)
@@ -260,16 +260,16 @@ static void add_errors(struct buf *b, struct str event, const char *rest)
 }
 
 /* Entries that have no text here are named. */
-static void add_others(struct buf *b, struct str event, const char *rest)
+static void add_others(struct buf *b, const struct event *e, const char *rest)
 {
 	static const char *const told[] = {"exception", "threads", "stacktrace", "message", "breadcrumbs", "request"};
-	struct str name, entry, type, packages = render_get(event, "packages");
+	struct str name, entry, type, packages = members_get(&e->top, "packages");
 	struct json_walk w;
 	size_t n = 0, known, begin = b->len, headed;
 
 	render_heading(b, "Not shown");
 	headed = b->len;
-	json_walk(&w, render_get(event, "entries"));
+	json_walk(&w, members_get(&e->top, "entries"));
 	while (!w.object && n < 50 && json_step(&w, &name, &entry)) {
 		type = render_get(entry, "type");
 		for (known = 0; known < sizeof(told) / sizeof(*told) && !render_is(type, told[known]);)
@@ -301,32 +301,40 @@ static void limit(struct buf *b, size_t begin, const char *rest)
 int show_event(struct buf *b, const struct source *s)
 {
 	const char *name = s->node ? s->node->name : "event.txt";
-	struct str event = s->json, extra = render_get(event, "context");
 	size_t begin = b->len;
+	struct event event;
+	const struct event *e = &event;
+	struct str extra;
 	char rest[300];
+
+	event_read(&event, s->json);
+	extra = members_get(&e->top, "context");
 
 	/* beside <id>.txt is <id>.json */
 	snprintf(rest, sizeof(rest), "%.*s.json", (int)(strlen(name) - strlen(".txt")), name);
-	add_head(b, event, s, rest);
-	event_message(b, event);
-	trace_show(b, event, rest);
-	trace_sources(b, event, false, rest);
-	event_breadcrumbs(b, event, false, rest);
-	event_request(b, event, false, rest);
-	event_circumstances(b, event, rest);
-	add_tags(b, event, rest);
+	add_head(b, e, s, rest);
+	event_message(b, e);
+	trace_show(b, e, rest);
+	trace_sources(b, e, false, rest);
+	event_breadcrumbs(b, e, false, rest);
+	event_request(b, e, false, rest);
+	event_circumstances(b, e, rest);
+	add_tags(b, e, rest);
 	if (render_count(extra)) {
 		render_heading(b, "Extra");
 		render_members(b, extra, 100, 1000, "", rest);
 	}
-	add_errors(b, event, rest);
-	add_others(b, event, rest);
+	add_errors(b, e, rest);
+	add_others(b, e, rest);
 	limit(b, begin, rest);
 	return 0;
 }
 
 int show_frames(struct buf *b, const struct source *s)
 {
-	trace_quickfix(b, s->json);
+	struct event event;
+
+	event_read(&event, s->json);
+	trace_quickfix(b, &event);
 	return 0;
 }

@@ -294,9 +294,8 @@ static const struct form forms[] = {
 	{{NULL}, .cause = "caused by: ", .head = plain_head, .frame = other_frame},
 };
 
-const struct form *form_of(struct str event)
+const struct form *form_of(struct str platform)
 {
-	struct str platform = render_get(event, "platform");
 	const struct form *f = forms;
 
 	for (; *f->platforms; f++)

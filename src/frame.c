@@ -12,10 +12,10 @@
 #define TEXT_ROOM ((size_t)8 * (TEXT_MAX * 3 + 16)) /* a byte that is no UTF-8 becomes three */
 #define LOCAL_MAX 160
 
-static struct str text_of(struct frame *f, struct str json, const char *key)
+static struct str text_of(struct frame *f, const struct members *m, const char *key)
 {
 	size_t begin = f->text.len;
-	struct str value = render_get(json, key);
+	struct str value = members_get(m, key);
 
 	if (!value.n || *value.s == '{' || *value.s == '[')
 		return STR("");
@@ -44,28 +44,31 @@ static struct str file_of(struct str path)
 
 void frame_read(struct frame *f, struct str json)
 {
-	struct str file, whole, line = render_get(json, "lineNo");
+	struct str file, whole, line;
+	struct members m;
 
+	members_read(&m, json);
+	line = members_get(&m, "lineNo");
 	f->text.len = 0;
 	if (!f->text.cap) {
 		buf_init(&f->text, TEXT_ROOM);
 		buf_reserve(&f->text, TEXT_ROOM);
 	}
-	file = text_of(f, json, "filename");
-	whole = text_of(f, json, "absPath");
+	file = text_of(f, &m, "filename");
+	whole = text_of(f, &m, "absPath");
 	f->path = file.n ? file : whole;
 	f->file = file_of(f->path);
-	f->module = text_of(f, json, "module");
-	f->function = text_of(f, json, "function");
-	f->package = text_of(f, json, "package");
-	f->address = text_of(f, json, "instructionAddr");
+	f->module = text_of(f, &m, "module");
+	f->function = text_of(f, &m, "function");
+	f->package = text_of(f, &m, "package");
+	f->address = text_of(f, &m, "instructionAddr");
 	f->line = f->column = 0;
 	f->native = line.n && *line.s == '-';
 	render_u64(line, &f->line);
-	render_u64(render_get(json, "colNo"), &f->column);
-	f->in_app = str_eqz(render_get(json, "inApp"), "true");
-	f->source = render_get(json, "context");
-	f->locals = render_get(json, "vars");
+	render_u64(members_get(&m, "colNo"), &f->column);
+	f->in_app = str_eqz(members_get(&m, "inApp"), "true");
+	f->source = members_get(&m, "context");
+	f->locals = members_get(&m, "vars");
 }
 
 void frame_done(struct frame *f)

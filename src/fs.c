@@ -17,6 +17,7 @@
 
 #include "sentryfs/log.h"
 #include "sentryfs/verbs.h"
+#include "sentryfs/xattr.h"
 
 struct fs {
 	struct mount *mount;
@@ -401,6 +402,36 @@ static void fs_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 	list_dir(req, ino, size, off, fi, true);
 }
 
+static void reply_xattr(fuse_req_t req, struct buf *b, size_t size, int r)
+{
+	if (!r)
+		r = b->error ? b->error : size && size < b->len ? -ERANGE : 0;
+	if (r)
+		fuse_reply_err(req, -r);
+	else if (size)
+		fuse_reply_buf(req, b->data, b->len);
+	else
+		fuse_reply_xattr(req, b->len);
+}
+
+/* Without an op: it never waits, and each write asks for security.capability. */
+static void fs_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	cleanup_buf struct buf b = {0};
+
+	buf_init(&b, BUF_MAX_DEFAULT);
+	reply_xattr(req, &b, size, xattr_get(mount_of(req), node_of(req, ino), name, &b));
+}
+
+static void fs_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	cleanup_buf struct buf b = {0};
+
+	buf_init(&b, BUF_MAX_DEFAULT);
+	xattr_list(node_of(req, ino), &b);
+	reply_xattr(req, &b, size, 0);
+}
+
 static void fs_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct statvfs st = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255};
@@ -444,6 +475,8 @@ static const struct fuse_lowlevel_ops ops = {
 	.mknod = fs_mknod,
 	.symlink = fs_symlink,
 	.link = fs_link,
+	.getxattr = fs_getxattr,
+	.listxattr = fs_listxattr,
 	.statfs = fs_statfs,
 };
 
@@ -451,14 +484,16 @@ static const struct fuse_lowlevel_ops ops = {
 
 /* What the kernel and fusermount3 are told. fsname has a colon, so that indexers and
  * df take the mount for a remote one. */
-static int make_args(const struct options *o, struct fuse_args *args)
+static int make_args(const struct mount *m, struct fuse_args *args)
 {
+	const struct options *o = m->options;
+	const char *project = o->project ? m->root->item->name : NULL; /* it may be given by its number */
 	cleanup_free char *names = NULL;
 	const char *host = strstr(o->url, "://");
 	bool bad;
 
 	if (asprintf(&names, "-ofsname=sentry:%s%s%s%s%s,subtype=sentryfs", host ? host + 3 : o->url, o->org ? "/" : "",
-		     o->org ? o->org : "", o->project ? "/" : "", o->project ? o->project : "") < 0)
+		     o->org ? o->org : "", project ? "/" : "", project ? project : "") < 0)
 		return -ENOMEM;
 	bad = fuse_opt_add_arg(args, "sentryfs") || fuse_opt_add_arg(args, names) ||
 	      fuse_opt_add_arg(args, o->read_only ? "-oro,nosuid,nodev,noexec" : "-onosuid,nodev,noexec");
@@ -477,7 +512,7 @@ int fs_new(struct mount *m, struct fs **ret)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fs *f = calloc(1, sizeof(*f));
-	int r = f ? make_args(m->options, &args) : -ENOMEM;
+	int r = f ? make_args(m, &args) : -ENOMEM;
 
 	if (!r) {
 		f->mount = m;

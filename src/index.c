@@ -19,6 +19,18 @@ static const char *const fields[] = {"shortId",	  "status",    "level",	   "prio
 #define FIELDS (sizeof(fields) / sizeof(*fields))
 #define ASSIGNED 4
 
+static void find_values(struct str issue, struct str *values)
+{
+	struct json_walk walk;
+	struct str name, value;
+
+	json_walk(&walk, issue);
+	while (json_step(&walk, &name, &value))
+		for (size_t f = 0; f < FIELDS; f++)
+			if (name.n >= 2 && str_eqz((struct str){name.s + 1, name.n - 2}, fields[f]))
+				values[f] = value;
+}
+
 static void add_cells(struct buf *b, struct str issue, const struct str *values)
 {
 	for (size_t f = 0; f < FIELDS; f++) {
@@ -71,7 +83,7 @@ static struct shown add_lines(struct buf *b, const struct source *s, add_line_fn
 
 		if (verb_has_left(s->mount, s->node, l, l->items[i]))
 			continue;
-		json_members(issue, fields, FIELDS, values);
+		find_values(issue, values);
 		add(b, issue, values);
 		buf_addc(b, '\n');
 		if (b->error == -EFBIG) {

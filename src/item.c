@@ -121,6 +121,22 @@ static int parse_tag(const cJSON *entry, struct item_fields *f, struct buf *scra
 	return f->id.n ? 0 : -EBADMSG;
 }
 
+/* Events may have attachments of one name, so the id goes before it. */
+static int parse_attachment(const cJSON *entry, struct item_fields *f, struct buf *scratch)
+{
+	cleanup_buf struct buf name = {0};
+
+	f->id = text_member(entry, "id", scratch);
+	buf_init(&name, SCRATCH);
+	buf_add_str(&name, f->id);
+	buf_addc(&name, '-');
+	buf_add_str(&name, json_string(entry, "name"));
+	f->name = encoded(buf_str(&name), scratch);
+	json_u64(entry, "size", &f->size);
+	time_member(entry, "dateCreated", &f->mtime);
+	return name_is_number(f->id) && name_is_event_id(json_string(entry, "event_id")) && !name.error ? 0 : -EBADMSG;
+}
+
 /* A row of a table: whatever tells it apart. */
 static int parse_any(const cJSON *entry, struct item_fields *f, struct buf *scratch)
 {
@@ -148,6 +164,7 @@ static int parse_search(const cJSON *entry, struct item_fields *f, struct buf *s
 	return f->name.n && f->name.n <= NAME_BYTES_MAX ? 0 : -EBADMSG;
 }
 
+const struct item_class item_attachment = {.name = "attachment", .parse = parse_attachment};
 const struct item_class item_any = {.name = "entry", .parse = parse_any};
 const struct item_class item_search = {.name = "search", .parse = parse_search, .local = true};
 const struct item_class item_assignee = {.name = "assignee", .parse = parse_search, .local = true};

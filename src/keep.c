@@ -165,7 +165,7 @@ static bool put(struct resource *r, unsigned rows)
 void keep_later(struct resource *r)
 {
 	r->saved = 0;
-	if (!r->cache->store || !is_kept(r->key, !r->class))
+	if (!r->cache->store || r->raw || !is_kept(r->key, !r->class))
 		return;
 	list_remove(&r->unsaved);
 	list_add(&r->cache->unsaved, &r->unsaved);

@@ -40,20 +40,22 @@ static bool is_issue_name(struct str s)
 	return name_is_short_id(s) || name_is_number(s);
 }
 
-#define FIELD(field)                                                                                                   \
+#define FIELD_OF(field, what)                                                                                          \
 	{                                                                                                              \
-		KIND_FILE, KIND_ISSUE, field, .mode = FILE_MODE, .from = FROM_ITEM, .show = show_field                 \
+		KIND_FILE, KIND_ISSUE, field, .mode = FILE_MODE, .feature = (what), .from = FROM_ITEM,                 \
+					      .show = show_field                                                       \
 	}
-#define CONTROL(field, ctl)                                                                                            \
+#define FIELD(field) FIELD_OF(field, FEATURE_ANY)
+#define CONTROL(field, what, ctl)                                                                                      \
 	{                                                                                                              \
-		KIND_FILE, KIND_ISSUE, field, .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_field,             \
-					      .needs = NEED_WRITE, .control = &(ctl)                                   \
+		KIND_FILE, KIND_ISSUE, field, .mode = CONTROL_MODE, .feature = (what), .from = FROM_ITEM,              \
+					      .show = show_field, .needs = NEED_WRITE, .control = &(ctl)               \
 	}
 /* What takes commands reads as empty, so that grep -r, tar and cp -r end with 0. */
-#define COMMAND(dir, file, ctl)                                                                                        \
+#define COMMAND(dir, file, what, ctl)                                                                                  \
 	{                                                                                                              \
-		KIND_FILE, dir, file, .mode = CONTROL_MODE, .show = show_nothing, .needs = NEED_WRITE,                 \
-				      .control = &(ctl)                                                                \
+		KIND_FILE, dir, file, .mode = CONTROL_MODE, .feature = (what), .show = show_nothing,                   \
+				      .needs = NEED_WRITE, .control = &(ctl)                                           \
 	}
 #define TSV(file, path, shower)                                                                                        \
 	{                                                                                                              \
@@ -63,9 +65,9 @@ static bool is_issue_name(struct str s)
 #define SEARCHED                                                                                                       \
 	.mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_LIST, .fresh_s = 30, .class = &item_issue,                \
 	.child = KIND_RESULT
-#define VIEW(dir, title, search)                                                                                       \
+#define VIEW(dir, title, what, search)                                                                                 \
 	{                                                                                                              \
-		KIND_VIEW, dir, title, SEARCHED, .query = search                                                       \
+		KIND_VIEW, dir, title, SEARCHED, .feature = (what), .query = search                                    \
 	}
 /* What is in a directory that shows what a search found. */
 #define RESULTS(dir)                                                                                                   \
@@ -74,8 +76,9 @@ static bool is_issue_name(struct str s)
 		KIND_BULK_ALL, dir, ".bulk", .mode = DIR_MODE, .hidden = true                                          \
 	}
 #define BULK(dir, ctl)                                                                                                 \
-	COMMAND(dir, "status", ctl), COMMAND(dir, "assignedTo", ctl), COMMAND(dir, "priority", ctl),                   \
-		COMMAND(dir, "hasSeen", ctl), COMMAND(dir, "isBookmarked", ctl), COMMAND(dir, "isSubscribed", ctl),    \
+	COMMAND(dir, "status", FEATURE_ANY, ctl), COMMAND(dir, "assignedTo", FEATURE_BULK, ctl),                       \
+		COMMAND(dir, "priority", FEATURE_PRIORITY, ctl), COMMAND(dir, "hasSeen", FEATURE_FLAGS, ctl),          \
+		COMMAND(dir, "isBookmarked", FEATURE_FLAGS, ctl), COMMAND(dir, "isSubscribed", FEATURE_FLAGS, ctl),    \
 	{                                                                                                              \
 		KIND_FILE, dir, "last-error", .mode = FILE_MODE, .show = show_last_error                               \
 	}
@@ -90,11 +93,11 @@ static bool is_issue_name(struct str s)
 			  .fresh_s = FRESH_FOREVER, .valid = name_is_event_id, .probe = path "events/{n}/",            \
 			  .show = shower                                                                               \
 	}
-#define EVENT_LINK(which, ext)                                                                                         \
+#define EVENT_LINK(which, ext, what)                                                                                   \
 	{                                                                                                              \
-		KIND_FILE, KIND_EVENTS, which ext, .suffix = ext, .mode = LINK_MODE, .from = FROM_DOCUMENT,            \
-						   .url = ISSUE_SUB "events/" which "/", .fresh_s = 30,                \
-						   .show = show_event_link                                             \
+		KIND_FILE, KIND_EVENTS, which ext, .suffix = ext, .mode = LINK_MODE, .feature = (what),                \
+						   .from = FROM_DOCUMENT, .url = ISSUE_SUB "events/" which "/",        \
+						   .fresh_s = 30, .show = show_event_link                              \
 	}
 
 const struct kind kinds[] = {
@@ -141,22 +144,22 @@ const struct kind kinds[] = {
 	 .child = KIND_SEARCH},
 	INDEX("index.tsv", show_index_tsv),
 	INDEX("index.jsonl", show_index_jsonl),
-	VIEW(KIND_PROJECT, "recent", "is:unresolved lastSeen:-24h"),
+	VIEW(KIND_PROJECT, "recent", FEATURE_TERMS, "is:unresolved lastSeen:-24h"),
 	RESULTS(KIND_VIEW),
 	{KIND_BY_STATUS, KIND_PROJECT, "by-status", .mode = DIR_MODE},
-	VIEW(KIND_BY_STATUS, "unresolved", "is:unresolved"),
-	VIEW(KIND_BY_STATUS, "resolved", "is:resolved"),
-	VIEW(KIND_BY_STATUS, "ignored", "is:ignored"),
+	VIEW(KIND_BY_STATUS, "unresolved", FEATURE_ANY, "is:unresolved"),
+	VIEW(KIND_BY_STATUS, "resolved", FEATURE_ANY, "is:resolved"),
+	VIEW(KIND_BY_STATUS, "ignored", FEATURE_ANY, "is:ignored"),
 	{KIND_BY_LEVEL, KIND_PROJECT, "by-level", .mode = DIR_MODE},
-	VIEW(KIND_BY_LEVEL, "fatal", "is:unresolved level:fatal"),
-	VIEW(KIND_BY_LEVEL, "error", "is:unresolved level:error"),
-	VIEW(KIND_BY_LEVEL, "warning", "is:unresolved level:warning"),
-	VIEW(KIND_BY_LEVEL, "info", "is:unresolved level:info"),
-	VIEW(KIND_BY_LEVEL, "debug", "is:unresolved level:debug"),
-	{KIND_BY_ASSIGNEE, KIND_PROJECT, "by-assignee", .mode = DIR_MODE, .list = views_assignees,
-	 .class = &item_assignee, .child = KIND_ASSIGNED},
-	VIEW(KIND_BY_ASSIGNEE, "me", "is:unresolved assigned:me"),
-	VIEW(KIND_BY_ASSIGNEE, "none", "is:unresolved assigned:none"),
+	VIEW(KIND_BY_LEVEL, "fatal", FEATURE_ANY, "is:unresolved level:fatal"),
+	VIEW(KIND_BY_LEVEL, "error", FEATURE_ANY, "is:unresolved level:error"),
+	VIEW(KIND_BY_LEVEL, "warning", FEATURE_ANY, "is:unresolved level:warning"),
+	VIEW(KIND_BY_LEVEL, "info", FEATURE_ANY, "is:unresolved level:info"),
+	VIEW(KIND_BY_LEVEL, "debug", FEATURE_ANY, "is:unresolved level:debug"),
+	{KIND_BY_ASSIGNEE, KIND_PROJECT, "by-assignee", .mode = DIR_MODE, .feature = FEATURE_TERMS,
+	 .list = views_assignees, .class = &item_assignee, .child = KIND_ASSIGNED},
+	VIEW(KIND_BY_ASSIGNEE, "me", FEATURE_TERMS, "is:unresolved assigned:me"),
+	VIEW(KIND_BY_ASSIGNEE, "none", FEATURE_TERMS, "is:unresolved assigned:none"),
 	{KIND_ASSIGNED, KIND_BY_ASSIGNEE, SEARCHED},
 	RESULTS(KIND_ASSIGNED),
 	{KIND_PROJECT_EVENTS, KIND_PROJECT, "events", .mode = DIR_MODE, .from = FROM_LISTING,
@@ -176,15 +179,15 @@ const struct kind kinds[] = {
 	{KIND_FILE, KIND_ISSUE, "issue.json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
 	{KIND_FILE, KIND_ISSUE, "details.json", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,
 	 .fresh_s = 60, .show = show_json},
-	{KIND_FILE, KIND_ISSUE, "activity.jsonl", .mode = FILE_MODE, .from = FROM_DOCUMENT, .url = ISSUE_URL,
-	 .fresh_s = 60, .show = show_activity},
+	{KIND_FILE, KIND_ISSUE, "activity.jsonl", .mode = FILE_MODE, .feature = FEATURE_ACTIVITY, .from = FROM_DOCUMENT,
+	 .url = ISSUE_URL, .fresh_s = 60, .show = show_activity},
 	{KIND_FILE, KIND_ISSUE, "summary.txt", .mode = FILE_MODE, .from = FROM_PARTS, .show = show_summary},
 	{KIND_FILE, KIND_ISSUE, "frames.qf", .mode = FILE_MODE, .from = FROM_DOCUMENT,
 	 .url = ISSUE_SUB "events/latest/", .fresh_s = 30, .show = show_frames},
 	FIELD("title"),
 	FIELD("culprit"),
 	FIELD("level"),
-	FIELD("platform"),
+	FIELD_OF("platform", FEATURE_PLATFORM),
 	FIELD("type"),
 	FIELD("shortId"),
 	FIELD("id"),
@@ -194,25 +197,26 @@ const struct kind kinds[] = {
 	FIELD("userCount"),
 	FIELD("firstSeen"),
 	FIELD("lastSeen"),
-	CONTROL("status", control_status),
-	FIELD("substatus"),
-	CONTROL("statusDetails", control_details),
-	{KIND_FILE, KIND_ISSUE, "assignedTo", .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_assigned,
-	 .needs = NEED_WRITE, .control = &control_assignee},
-	CONTROL("priority", control_priority),
-	CONTROL("hasSeen", control_flag),
-	CONTROL("isBookmarked", control_flag),
-	CONTROL("isSubscribed", control_flag),
-	CONTROL("isPublic", control_flag),
-	COMMAND(KIND_ISSUE, "merge", control_merge),
+	{KIND_FILE, KIND_ISSUE, "status", .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_word,
+	 .needs = NEED_WRITE, .control = &control_status},
+	FIELD_OF("substatus", FEATURE_SUBSTATUS),
+	CONTROL("statusDetails", FEATURE_ANY, control_details),
+	{KIND_FILE, KIND_ISSUE, "assignedTo", .mode = CONTROL_MODE, .feature = FEATURE_ASSIGNEE, .from = FROM_ITEM,
+	 .show = show_assigned, .needs = NEED_WRITE, .control = &control_assignee},
+	CONTROL("priority", FEATURE_PRIORITY, control_priority),
+	CONTROL("hasSeen", FEATURE_FLAGS, control_flag),
+	CONTROL("isBookmarked", FEATURE_FLAGS, control_flag),
+	CONTROL("isSubscribed", FEATURE_FLAGS, control_flag),
+	CONTROL("isPublic", FEATURE_FLAGS, control_flag),
+	COMMAND(KIND_ISSUE, "merge", FEATURE_MERGE, control_merge),
 	{KIND_FILE, KIND_ISSUE, "last-error", .mode = FILE_MODE, .show = show_last_error},
 	{KIND_SCRATCH, KIND_SCRATCH, .mode = CONTROL_MODE, .needs = NEED_WRITE},
 
 	{KIND_COMMENTS, KIND_ISSUE, "comments", .mode = OWN_DIR_MODE, .needs = NEED_WRITE, .scratch = true,
 	 .from = FROM_LISTING, .url = ISSUE_SUB "comments/?per_page=100", .fresh_s = 60, .class = &item_comment,
 	 .child = KIND_COMMENT, .none = no_comments},
-	COMMAND(KIND_COMMENTS, "new", control_comment_new),
-	COMMAND(KIND_COMMENTS, "remove", control_comment_remove),
+	COMMAND(KIND_COMMENTS, "new", FEATURE_ANY, control_comment_new),
+	COMMAND(KIND_COMMENTS, "remove", FEATURE_ANY, control_comment_remove),
 	{KIND_COMMENT, KIND_COMMENTS, .suffix = ".md", .mode = CONTROL_MODE, .from = FROM_ITEM, .show = show_comment,
 	 .needs = NEED_WRITE, .control = &control_comment},
 	{KIND_TAGS, KIND_ISSUE, "tags", .mode = DIR_MODE, .from = FROM_LISTING, .url = ISSUE_SUB "tags/?limit=100",
@@ -222,15 +226,26 @@ const struct kind kinds[] = {
 	 .url = ISSUE_SUB "events/?per_page={E}", .fresh_s = 30, .class = &item_event, .child = KIND_EVENT},
 	EVENT(KIND_EVENT, KIND_EVENTS, ".json", ISSUE_SUB, show_json),
 	EVENT(KIND_EVENT, KIND_EVENTS, ".txt", ISSUE_SUB, show_event),
-	EVENT_LINK("latest", ".json"),
-	EVENT_LINK("latest", ".txt"),
-	EVENT_LINK("oldest", ".json"),
-	EVENT_LINK("oldest", ".txt"),
-	EVENT_LINK("recommended", ".json"),
-	EVENT_LINK("recommended", ".txt"),
-	{KIND_HASHES, KIND_ISSUE, "hashes", .mode = DIR_MODE, .from = FROM_LISTING,
+	EVENT_LINK("latest", ".json", FEATURE_ANY),
+	EVENT_LINK("latest", ".txt", FEATURE_ANY),
+	EVENT_LINK("oldest", ".json", FEATURE_OLDEST),
+	EVENT_LINK("oldest", ".txt", FEATURE_OLDEST),
+	EVENT_LINK("recommended", ".json", FEATURE_OLDEST),
+	EVENT_LINK("recommended", ".txt", FEATURE_OLDEST),
+	{KIND_HASHES, KIND_ISSUE, "hashes", .mode = DIR_MODE, .feature = FEATURE_HASHES, .from = FROM_LISTING,
 	 .url = ISSUE_SUB "hashes/?per_page=100", .fresh_s = 60, .class = &item_hash, .child = KIND_HASH},
 	{KIND_HASH, KIND_HASHES, .suffix = ".json", .mode = FILE_MODE, .from = FROM_ITEM, .show = show_json},
+
+	/* few issues have any, and what is listed is asked for by every grep -r */
+	{KIND_ATTACHMENTS, KIND_ISSUE, "attachments", .mode = DIR_MODE, .hidden = true, .feature = FEATURE_ATTACHMENTS,
+	 .from = FROM_LISTING, .url = ISSUE_SUB "attachments/?per_page=100", .fresh_s = 60, .class = &item_attachment,
+	 .child = KIND_ATTACHMENT},
+	{KIND_ATTACHMENT, KIND_ATTACHMENTS, .mode = FILE_MODE, .from = FROM_BYTES,
+	 .url = "projects/{o}/{p}/events/{e}/attachments/{n}/?download=1", .fresh_s = FRESH_FOREVER,
+	 .show = show_bytes},
+	{KIND_FILE, KIND_ISSUE, "user-reports.jsonl", .mode = FILE_MODE, .hidden = true, .feature = FEATURE_REPORTS,
+	 .from = FROM_LISTING, .url = ISSUE_SUB "user-reports/?per_page=100", .fresh_s = 60, .class = &item_any,
+	 .show = show_lines},
 };
 const size_t kinds_count = sizeof(kinds) / sizeof(*kinds);
 
@@ -263,12 +278,12 @@ static bool is_below(const struct kind *k, const struct node *dir, bool top)
 	return k->name && (k->parent == dir->kind->id || (top && k->parent == KIND_MOUNT));
 }
 
-const struct kind *kind_static(const struct node *dir, bool top, size_t *at)
+const struct kind *kind_static(const struct dialect *d, const struct node *dir, bool top, size_t *at)
 {
 	while (*at < kinds_count) {
 		const struct kind *k = &kinds[(*at)++];
 
-		if (is_below(k, dir, top) && !k->hidden)
+		if (is_below(k, dir, top) && !k->hidden && dialect_has(d, k->feature))
 			return k;
 	}
 	return NULL;

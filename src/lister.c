@@ -84,7 +84,10 @@ static void finish(struct lister *l, struct lister_end *end)
 static void fail(struct lister *l, int error, const struct api_answer *answer)
 {
 	cleanup_free char *words = answer && answer->words ? strdup(answer->words) : NULL;
-	struct lister_end end = {.error = error, .status = answer ? answer->status : 0, .words = words};
+	struct lister_end end = {.error = error,
+				 .status = answer ? answer->status : 0,
+				 .unrouted = answer && answer->unrouted,
+				 .words = words};
 
 	finish(l, &end);
 }
@@ -562,7 +565,7 @@ int lister_give(const struct lister *l, struct listing *to, size_t *given)
 	size_t at = 0;
 	int r = 0;
 
-	if (l->plan.class != &item_issue || l->known || l->plan.max <= PARALLEL_MIN)
+	if (l->plan.class != &item_issue || l->known || l->plan.max <= PARALLEL_MIN || window_is_part(l->plan.key))
 		return -ENOENT;
 	if (!to)
 		return 0;

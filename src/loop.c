@@ -13,10 +13,14 @@
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
 #include "sentryfs/op.h"
+#include "sentryfs/status.h"
 
 /* Requests taken from the kernel before sockets are looked at again. */
 #define BATCH 64
 #define IDLE_MS 60000
+/* The store is written to when the kernel has asked for nothing so long, at the latest after so long. */
+#define STORE_AFTER_MS 3
+#define STORE_WITHIN_MS 1000
 
 static void closep(int *fd)
 {
@@ -32,6 +36,7 @@ static int open_signals(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	signal(SIGPIPE, SIG_IGN);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
@@ -47,6 +52,8 @@ static bool take_signals(int fd, struct mount *m)
 	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
 			mount_reload(m);
+		else if (info.ssi_signo == SIGUSR1)
+			status_log(m);
 		else
 			stop = true;
 	}
@@ -65,12 +72,18 @@ int fs_loop(struct fs *f, struct http *h)
 	__attribute__((cleanup(closep))) int signals = open_signals();
 	struct mount *m = fs_mount(f);
 	struct pollfd fds[2] = {{.fd = fs_fd(f), .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	int64_t stored = 0;
+	bool busy = false;
 	int r = signals < 0 ? -errno : 0;
 
 	while (!r) {
 		int64_t wait = nearest_ms(op_tick(m), api_tick(&m->api));
-		int64_t keep = keep_tick(&m->cache);
+		int64_t now = m->clock->now_ms(m->clock), keep = STORE_AFTER_MS;
 
+		if (!busy || now - stored >= STORE_WITHIN_MS) {
+			keep = keep_tick(&m->cache);
+			stored = now;
+		}
 		wait = nearest_ms(wait, keep);
 		if (m->woke)
 			http_renew(h);
@@ -79,8 +92,9 @@ int fs_loop(struct fs *f, struct http *h)
 		r = http_poll(h, fds, 2, (int)wait);
 		if (r || (fds[1].revents && take_signals(signals, m)))
 			break;
+		busy = false;
 		for (int i = 0; i < BATCH && (r = fs_receive(f)) > 0; i++)
-			;
+			busy = true;
 		if (r > 0)
 			r = 0;
 	}

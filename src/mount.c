@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "sentryfs/json.h"
 #include "sentryfs/log.h"
 #include "sentryfs/name.h"
 #include "sentryfs/op.h"
@@ -37,8 +39,11 @@ static void renew_token(void *arg)
 		return;
 	r = token_again(m->options, m->token_place, &token, err);
 	fclose(err);
-	if (r && n)
-		log_warning("the token was not read again: %.*s", (int)strcspn(said, "\n"), said);
+	if (r && n) {
+		said[strcspn(said, "\n")] = '\0';
+		log_warning("the token was not read again: %s", said);
+		journal_add(&m->api.errors, m->clock, "the token was not read again: %s", said);
+	}
 	if (!r && api_set_token(&m->api, token)) {
 		access_forget(&m->access);
 		log_warning("a new token was read from where the first one was");
@@ -61,6 +66,21 @@ void mount_keep(struct mount *m)
 		cache_keep(&m->cache, m->store);
 }
 
+/* Where the organization says to live, as far as the token may go there. */
+static char *region_of(void *arg, struct str organization)
+{
+	struct mount *m = arg;
+	const struct item *item = item_find(&m->cache.items, "organizations/", organization);
+	cleanup_buf struct buf url = {0};
+	struct str links, bytes;
+
+	if (!item || json_member(blob_str(item->json), "links", &links) || json_member(links, "regionUrl", &bytes))
+		return NULL;
+	buf_init(&url, 1024);
+	json_plain(&url, bytes);
+	return url.error ? NULL : dialect_region(&m->dialect, m->api.origin, buf_str(&url));
+}
+
 int mount_init(struct mount *m, const struct options *o, const char *token, const struct clock *clock)
 {
 	int r;
@@ -73,6 +93,9 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 	tree_init(&m->tree);
 	r = api_init(&m->api, o->url, token, o->timeout, clock);
 	m->api.offline = o->offline;
+	m->api.region = region_of;
+	m->api.region_arg = m;
+	dialect_init(&m->dialect);
 	m->api.renew = renew_token;
 	m->api.renew_arg = m;
 	name_store(m, token);
@@ -103,16 +126,40 @@ void mount_done(struct mount *m)
 	api_done(&m->api);
 }
 
+void mount_learn(struct mount *m, struct str whoami)
+{
+	dialect_learn(&m->dialect, whoami, m->api.limited);
+	if (whoami.n)
+		access_learn(&m->access, whoami, dialect_writer_deletes(&m->dialect));
+}
+
 void mount_refresh(struct mount *m)
 {
 	cache_drop(&m->cache);
 	access_forget(&m->access);
+	m->dialect.absent = 0;
 }
 
 static const char *item_text(const struct node *n, const struct item_class *class, bool id)
 {
 	n = node_above(n, class);
 	return !n ? NULL : id ? n->item->id : n->item->name;
+}
+
+/* An attachment's event. */
+static int event_of(const struct node *n, struct buf *b)
+{
+	cleanup_buf struct buf id = {0};
+	struct str bytes;
+
+	if (!n->item || json_member(blob_str(n->item->json), "event_id", &bytes))
+		return -EBADMSG;
+	buf_init(&id, 256);
+	json_plain(&id, bytes);
+	if (!name_is_event_id(buf_str(&id)))
+		return -EBADMSG;
+	buf_add_str(b, buf_str(&id));
+	return b->error;
 }
 
 static int expand_search(const struct mount *m, const struct node *n, char key, struct buf *b)
@@ -150,6 +197,7 @@ static int expand(const struct mount *m, const struct node *n, char key, struct 
 		text = item_text(n, &item_project, true);
 		break;
 	case 'i':
+	case 'C':
 		text = item_text(n, &item_issue, true);
 		break;
 	case 's':
@@ -166,6 +214,8 @@ static int expand(const struct mount *m, const struct node *n, char key, struct 
 			return -EINVAL;
 		url_encode(b, own);
 		return 0;
+	case 'e':
+		return event_of(n, b);
 	case 'E':
 		max = m->options->max_events;
 		buf_printf(b, "%u", max < 100 ? max : 100);
@@ -179,19 +229,43 @@ static int expand(const struct mount *m, const struct node *n, char key, struct 
 	return 0;
 }
 
-int mount_url(const struct mount *m, const struct node *n, const char *template, struct str own, struct buf *b)
-{
-	for (const char *p = template; *p; p++) {
-		int r;
+#define PROJECT "project={P}&"
 
-		if (*p != '{') {
-			buf_addc(b, *p);
-			continue;
+/* Does it stand for every project with a server that is not told so? */
+static bool is_every_project(const struct mount *m, const struct node *n, const char *template)
+{
+	return str_starts(str_of(template), PROJECT) && !node_above(n, &item_project) &&
+	       !dialect_has(&m->dialect, FEATURE_MINUS_ONE);
+}
+
+/* `turn`: the server's own way of writing it, where it has one. */
+static int expand_all(const struct mount *m, const struct node *n, const char *template, struct str own, bool turn,
+		      struct buf *b)
+{
+	size_t skip;
+
+	for (const char *p = template; *p;) {
+		const char *turned = turn ? dialect_turn(&m->dialect, p, &skip) : NULL;
+		int r = 0;
+
+		if (is_every_project(m, n, p)) {
+			p += strlen(PROJECT);
+		} else if (turned) {
+			r = expand_all(m, n, turned, own, false, b);
+			p += skip;
+		} else if (*p == '{') {
+			r = expand(m, n, p[1], own, b);
+			p += 3;
+		} else {
+			buf_addc(b, *p++);
 		}
-		r = expand(m, n, p[1], own, b);
 		if (r)
 			return r;
-		p += 2;
 	}
 	return b->error;
+}
+
+int mount_url(const struct mount *m, const struct node *n, const char *template, struct str own, struct buf *b)
+{
+	return expand_all(m, n, template, own, true, b);
 }

@@ -106,6 +106,7 @@ struct parse {
 	FILE *err;
 	const char *positional[2];
 	int positionals;
+	bool only_source; /* there is no mount point */
 };
 
 static void *need(void *p)
@@ -520,6 +521,14 @@ static int finish(struct parse *p)
 		return target_fail(p->err, -EINVAL, "option key needs option cert: a key alone says nothing");
 	if (o->help || o->version)
 		return 0;
+	if (p->only_source) {
+		if (p->positionals == 2)
+			return target_fail(p->err, -EINVAL, "unexpected argument '%s': only a source is taken here",
+					   p->positional[1]);
+		if (p->positionals)
+			r = target_source(o, p->positional[0], p->err);
+		return r ? r : target_defaults(o, p->err);
+	}
 	if (p->positionals == 0)
 		return target_fail(p->err, -EINVAL, "the mount point is missing; usage: %s", USAGE);
 	if (p->positionals == 2)
@@ -531,17 +540,27 @@ static int finish(struct parse *p)
 	return r;
 }
 
-int options_parse(struct options *o, int argc, char **argv, FILE *err)
+static int parse(struct parse *p, int argc, char **argv)
 {
-	struct parse p = {.o = o, .err = err};
+	struct options *o = p->o;
 	int r;
 
 	*o = (struct options){.uid = getuid(), .gid = getgid()};
 	for (size_t i = 0; i < TABLE_COUNT; i++)
 		if (table[i].preset)
 			store(&table[i], o, str_of(table[i].preset));
-	r = parse_argv(&p, argc, argv);
-	return r < 0 ? r : finish(&p);
+	r = parse_argv(p, argc, argv);
+	return r < 0 ? r : finish(p);
+}
+
+int options_parse(struct options *o, int argc, char **argv, FILE *err)
+{
+	return parse(&(struct parse){.o = o, .err = err}, argc, argv);
+}
+
+int options_parse_source(struct options *o, int argc, char **argv, FILE *err)
+{
+	return parse(&(struct parse){.o = o, .err = err, .only_source = true}, argc, argv);
 }
 
 void options_done(struct options *o)

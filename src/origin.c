@@ -78,6 +78,25 @@ char *origin_parse(struct str text, bool bare)
 	return url;
 }
 
+static bool is_saas(const char *url)
+{
+	static const char https[] = "https://", domain[] = ".sentry.io";
+	const char *host = url + strlen(https);
+	size_t n = strlen(domain), len;
+
+	if (strncmp(url, https, strlen(https)) != 0)
+		return false;
+	len = strlen(host);
+	return !strcmp(host, domain + 1) || (len > n && !strcmp(host + len - n, domain));
+}
+
+bool origin_is_region(const char *origin, const char *told)
+{
+	bool plain = str_starts(str_of(origin), "http://") && str_starts(str_of(told), "http://");
+
+	return (is_saas(origin) && is_saas(told)) || (plain && origin_is_safe(origin) && origin_is_safe(told));
+}
+
 bool origin_is_safe(const char *url)
 {
 	return !str_starts(str_of(url), "http://") || origin_is_loopback(url);

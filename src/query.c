@@ -6,6 +6,7 @@
 #include "sentryfs/query.h"
 
 #include "sentryfs/buf.h"
+#include "sentryfs/dialect.h"
 #include "sentryfs/json.h"
 
 /* The next term; a quoted value or a list may hold spaces. */
@@ -56,10 +57,10 @@ static enum verdict judge_is(struct str value, struct str issue)
 {
 	static const char *const kinds[] = {"new", "ongoing", "regressed", "escalating"};
 
-	if (str_eqz(value, "archived") || str_eqz(value, "muted"))
-		return verdict_of(member_is(issue, "status", "ignored"));
-	for (int i = 0; i < 3; i++) {
-		static const char *const words[] = {"unresolved", "resolved", "ignored"};
+	if (str_eqz(value, "ignored") || str_eqz(value, "archived") || str_eqz(value, "muted"))
+		return verdict_of(dialect_covers(issue, STR("{\"status\":\"ignored\"}"), false));
+	for (int i = 0; i < 2; i++) {
+		static const char *const words[] = {"unresolved", "resolved"};
 
 		if (str_eqz(value, words[i]))
 			return verdict_of(member_is(issue, "status", words[i]));

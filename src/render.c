@@ -27,6 +27,30 @@ struct str render_get(struct str object, const char *key)
 	return value;
 }
 
+void members_read(struct members *m, struct str object)
+{
+	struct str name, value;
+	struct json_walk w;
+
+	m->object = object;
+	m->n = 0;
+	json_walk(&w, object);
+	while (w.object && json_step(&w, &name, &value)) {
+		if (m->n == sizeof(m->names) / sizeof(*m->names))
+			return;
+		m->names[m->n] = name;
+		m->values[m->n++] = value;
+	}
+}
+
+struct str members_get(const struct members *m, const char *key)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (render_is(m->names[i], key))
+			return str_eqz(m->values[i], "null") ? (struct str){NULL, 0} : m->values[i];
+	return m->n == sizeof(m->names) / sizeof(*m->names) ? render_get(m->object, key) : (struct str){NULL, 0};
+}
+
 bool render_is(struct str value, const char *text)
 {
 	return value.n == strlen(text) + 2 && *value.s == '"' && !memcmp(value.s + 1, text, value.n - 2);
@@ -51,18 +75,40 @@ size_t render_count(struct str container)
 	return n;
 }
 
+static void reverse(struct str *v, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		struct str one = v[i];
+
+		v[i] = v[n - 1 - i];
+		v[n - 1 - i] = one;
+	}
+}
+
 size_t render_pick(struct str array, size_t head, size_t tail, struct str *out, size_t *total)
 {
-	size_t all = array.n && *array.s == '[' ? render_count(array) : 0, n = 0;
 	struct str name, value;
 	struct json_walk w;
+	size_t n = 0, first;
 
 	json_walk(&w, array);
-	for (size_t i = 0; i < all && json_step(&w, &name, &value); i++)
-		if (i < head || i + tail >= all)
-			out[n++] = value;
-	*total = all;
-	return n;
+	while (!w.object && json_step(&w, &name, &value)) {
+		if (n < head)
+			out[n] = value;
+		else if (tail)
+			out[head + (n - head) % tail] = value;
+		n++;
+	}
+	*total = n;
+	if (n <= head + tail)
+		return n;
+	if (tail) { /* the last ones stand in a ring */
+		first = (n - head) % tail;
+		reverse(out + head, first);
+		reverse(out + head + first, tail - first);
+		reverse(out + head, tail);
+	}
+	return head + tail;
 }
 
 /* ---- values ---- */

@@ -33,7 +33,7 @@ static const char *advice(const struct report *r)
 	case EHOSTUNREACH:
 		return "the server cannot be reached: try again when it can";
 	case EOPNOTSUPP:
-		return "this server does not do this";
+		return "this server does not do this; what it does not have is not listed";
 	case EEXIST:
 		return "nothing: it is there already";
 	case EFBIG:

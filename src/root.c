@@ -99,6 +99,31 @@ static struct node *child(struct start *s, struct node *parent, enum kind_id id,
 	return n;
 }
 
+/* Which server it is, asked of one that tells no rate limits, as SaaS does. It is what the first
+ * listing of issues asks for otherwise. A refusal of the first request is looked into: servers
+ * that answer 403 to a bad token say so here too. */
+static int learn_server(struct start *s, int refused, struct buf *why)
+{
+	struct mount *m = s->mount;
+	struct cache_want want = {.key = "", .fresh_ms = INT64_MAX / 4, .peek = m->api.offline};
+	struct resource *res;
+	int r;
+
+	if (m->api.limited || (refused && refused != -EACCES))
+		return refused;
+	/* offline, what an earlier mount was told has to do */
+	r = m->api.offline ? cache_need(&m->cache, &want, NULL, &res) : fetch(s, &want, &res);
+	mount_learn(m, r ? STR("") : blob_str(res->document));
+	if (refused && r == -EACCES) {
+		why->len = 0;
+		buf_printf(
+			why,
+			"%s refuses the token: make a new one, with the scopes event:read, org:read and project:read",
+			m->api.origin);
+	}
+	return refused;
+}
+
 /* All organizations of the token, or one. */
 static int check_organization(struct start *s, const char *org, struct item **ret, struct buf *why)
 {
@@ -185,6 +210,10 @@ static int check_project(struct start *s, const char *org, const char *project, 
 	if (r)
 		return explain(s, r, key.data, "organization of that name", why);
 	item = map_get(&res->listing->by_name, str_of(project));
+	/* an address of the web interface has its number; a slug never is one */
+	for (size_t i = 0; !item && i < res->listing->n; i++)
+		if (!strcmp(res->listing->items[i]->id, project))
+			item = res->listing->items[i];
 	if (!item) {
 		buf_printf(why, "organization %s has no project %s that this token can see", org, project);
 		return -ENOENT;
@@ -214,6 +243,7 @@ int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *wh
 	} else {
 		r = check_organization(&s, o->org, &org, why);
 	}
+	r = learn_server(&s, r, why);
 	if (r)
 		return r;
 	n = node_get(&m->tree, NULL, kind_of(KIND_ROOT), "", NULL);
@@ -221,8 +251,24 @@ int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *wh
 		n = child(&s, n, KIND_ORG, o->org, org);
 	if (o->project) {
 		n = child(&s, n, KIND_PROJECTS, "projects", NULL);
-		n = child(&s, n, KIND_PROJECT, o->project, project);
+		n = child(&s, n, KIND_PROJECT, project->name, project);
 	}
 	m->root = n;
 	return n ? 0 : -ENOMEM;
+}
+
+int root_whoami(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *why)
+{
+	struct start s = {
+		.mount = m, .waiter = {.settled = on_settled, .progress = on_progress}, .wait = wait, .arg = arg};
+	struct cache_want want = {.key = "", .fresh_ms = 300000};
+	struct resource *res;
+	int r;
+
+	list_init(&s.waiter.link);
+	r = fetch(&s, &want, &res);
+	if (r)
+		return explain(&s, r, "", "API at that address", why);
+	mount_learn(m, blob_str(res->document));
+	return 0;
 }

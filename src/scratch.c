@@ -54,7 +54,7 @@ bool scratch_may_be(const struct node *dir, const char *name, bool exclusive)
 	/* vim makes 4913 to see whether it may rename the file away; it may not */
 	if (exclusive)
 		return name[strspn(name, "0123456789")] != '\0';
-	for (size_t pos = 0; (k = kind_static(dir, false, &pos));)
+	for (size_t pos = 0; (k = kind_static(NULL, dir, false, &pos));)
 		if (k->control && is_beside(name, k->name))
 			return true;
 	/* what lies beside NNN-author.md */

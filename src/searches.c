@@ -69,7 +69,7 @@ static int of_options(const struct options *o, struct search *s)
 	return s->query.error ? s->query.error : s->params.error;
 }
 
-int searches_of(const struct mount *m, const struct node *n, struct search *s)
+static int read_search(const struct mount *m, const struct node *n, struct search *s)
 {
 	search_init(s);
 	for (; n; n = n->parent) {
@@ -79,6 +79,19 @@ int searches_of(const struct mount *m, const struct node *n, struct search *s)
 			return search_parse(s, str_of(n->kind->query));
 	}
 	return of_options(m->options, s);
+}
+
+int searches_of(const struct mount *m, const struct node *n, struct search *s)
+{
+	static const char *const params[] = {"&statsPeriod=", "&start=", "&end=", "&environment="};
+	int r = read_search(m, n, s);
+
+	for (size_t i = 0; i < sizeof(params) / sizeof(*params) && !r; i++)
+		if (!dialect_has(&m->dialect, FEATURE_WINDOWS) && str_has(buf_str(&s->params), params[i])) {
+			s->why = dialect_lacks(FEATURE_WINDOWS);
+			r = -EOPNOTSUPP;
+		}
+	return r;
 }
 
 unsigned searches_max(const struct mount *m, const struct node *n)

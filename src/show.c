@@ -44,6 +44,37 @@ int show_field(struct buf *b, const struct source *s)
 	return 0;
 }
 
+int show_word(struct buf *b, const struct source *s)
+{
+	cleanup_buf struct buf word = {0};
+	struct str bytes;
+	int r = json_member(s->json, s->kind->name, &bytes);
+
+	if (r && r != -ENOENT)
+		return r;
+	buf_init(&word, BUF_MAX_DEFAULT);
+	if (!r)
+		json_plain(&word, bytes);
+	text_clean(b, dialect_status(buf_str(&word)), false);
+	buf_addc(b, '\n');
+	return word.error;
+}
+
+int show_bytes(struct buf *b, const struct source *s)
+{
+	buf_add_str(b, s->json);
+	return 0;
+}
+
+int show_lines(struct buf *b, const struct source *s)
+{
+	for (size_t i = 0; i < s->listing->n; i++) {
+		json_compact(b, blob_str(s->listing->items[i]->json));
+		buf_addc(b, '\n');
+	}
+	return 0;
+}
+
 int show_assignee(struct buf *b, struct str issue)
 {
 	struct str who, bytes;

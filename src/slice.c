@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Slices of JSON: a small tokenizer over the server's own bytes, and all that is shown,
- * merged and compared of them. It is made for text that json_parse() accepted, and stays
- * within the slice on any other. Allocates nothing but what goes into the caller's buffer.
+ * Slices of JSON: a small tokenizer over the server's own bytes, and what is shown of them.
+ * It is made for text that json_parse() accepted, and stays within the slice on any other.
+ * Allocates nothing but what goes into the caller's buffer.
  */
 #include "sentryfs/slice.h"
 
@@ -24,6 +24,20 @@ void slice_skip_space(struct str *s)
 	}
 }
 
+/* The length of the string at the start of `s`, with its quotes. */
+static size_t string_length(struct str s)
+{
+	const char *end = s.s, *q;
+
+	while ((end = memchr(end + 1, '"', s.n - (size_t)(end + 1 - s.s)))) {
+		for (q = end; q[-1] == '\\';)
+			q--;
+		if ((end - q) % 2 == 0)
+			return (size_t)(end + 1 - s.s);
+	}
+	return s.n;
+}
+
 /* Takes one token off *s: a string with its quotes, a mark, or a run of anything else. */
 struct str slice_take_token(struct str *s)
 {
@@ -35,9 +49,7 @@ struct str slice_take_token(struct str *s)
 	if (!t.n)
 		return t;
 	if (*t.s == '"') {
-		while (n < t.n && t.s[n] != '"')
-			n += t.s[n] == '\\' ? 2 : 1;
-		n++;
+		n = string_length(t);
 	} else if (!strchr("{}[],:", *t.s)) {
 		while (n < t.n && !slice_is_space(t.s[n]) && (!t.s[n] || !strchr("{}[],:\"", t.s[n])))
 			n++;
@@ -61,19 +73,31 @@ static bool closes(struct str t)
 /* Takes a whole value off *s. */
 struct str slice_take_value(struct str *s)
 {
-	struct str value, t;
-	size_t depth = 0;
+	size_t depth = 0, i = 0;
+	struct str value;
 
 	slice_skip_space(s);
 	value = *s;
+	if (!value.n || (*value.s != '{' && *value.s != '['))
+		return slice_take_token(s);
 	do {
-		t = slice_take_token(s);
-		if (opens(t))
+		switch (value.s[i]) {
+		case '"':
+			i += string_length((struct str){value.s + i, value.n - i}) - 1;
+			break;
+		case '{':
+		case '[':
 			depth++;
-		else if (closes(t) && depth)
+			break;
+		case '}':
+		case ']':
 			depth--;
-	} while (t.n && depth);
-	value.n = (size_t)(s->s - value.s);
+			break;
+		}
+	} while (++i < value.n && depth);
+	value.n = i;
+	s->s += i;
+	s->n -= i;
 	return value;
 }
 
@@ -209,7 +233,7 @@ static int plain_next(struct plain *p)
 	return (unsigned char)p->piece.s[p->at++];
 }
 
-static bool same_text(struct str a, struct str b)
+bool json_same(struct str a, struct str b)
 {
 	struct plain left, right;
 	int c;
@@ -293,97 +317,6 @@ bool json_step(struct json_walk *w, struct str *name, struct str *value)
 	*name = (struct str){NULL, 0};
 	*value = slice_take_value(&w->rest);
 	return value->n && !closes(*value);
-}
-
-void json_members(struct str text, const char *const *keys, size_t n, struct str *values)
-{
-	struct str name, value;
-
-	if (!enter(&text, '{'))
-		return;
-	while (take_member(&text, &name, &value))
-		for (size_t i = 0; i < n; i++)
-			if (!values[i].s && key_is(name, keys[i])) {
-				values[i] = value;
-				break;
-			}
-}
-
-/* The member whose name is this token, as it stands or decoded. */
-static bool same_member(struct str text, struct str token, struct str *ret)
-{
-	struct str name;
-
-	if (!enter(&text, '{'))
-		return false;
-	while (take_member(&text, &name, ret))
-		if (same_text(name, token))
-			return true;
-	return false;
-}
-
-int json_merge(struct buf *b, struct str object, struct str delta)
-{
-	struct str rest = delta, name, value, other;
-	char mark = '{';
-
-	if (!enter(&rest, '{') || !enter(&object, '{'))
-		return -EBADMSG;
-	while (take_member(&object, &name, &value)) {
-		buf_addc(b, mark);
-		mark = ',';
-		buf_add_str(b, name);
-		buf_addc(b, ':');
-		buf_add_str(b, same_member(delta, name, &other) ? other : value);
-	}
-	buf_puts(b, mark == '{' ? "{}" : "}");
-	return b->error;
-}
-
-bool json_covers(struct str value, struct str expect)
-{
-	struct str name, wanted, have;
-
-	slice_skip_space(&value);
-	slice_skip_space(&expect);
-	if (str_eqz(expect, "[]"))
-		return value.n && !str_eqz(value, "null");
-	if (value.n && *value.s == '[' && expect.n && *expect.s != '[') {
-		bool any = false;
-
-		slice_take_token(&value);
-		while (!any && (have = slice_take_value(&value)).n && !closes(have)) {
-			any = json_covers(have, expect);
-			slice_take_token(&value);
-		}
-		return any;
-	}
-	if (!expect.n || *expect.s != '{')
-		return same_text(value, expect);
-	if (!value.n || *value.s != '{')
-		return false;
-	slice_take_token(&expect);
-	while (take_member(&expect, &name, &wanted))
-		if (!json_covers(same_member(value, name, &have) ? have : STR("null"), wanted))
-			return false;
-	return true;
-}
-
-bool json_covers_delta(struct str delta, struct str expect)
-{
-	struct str name, wanted, have;
-	bool any = false;
-
-	if (!enter(&expect, '{') || !delta.n)
-		return false;
-	while (take_member(&expect, &name, &wanted)) {
-		if (!same_member(delta, name, &have))
-			continue;
-		if (!json_covers(have, wanted))
-			return false;
-		any = true;
-	}
-	return any;
 }
 
 void json_quote(struct buf *b, struct str text)

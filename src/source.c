@@ -11,6 +11,7 @@
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/name.h"
+#include "sentryfs/report.h"
 #include "sentryfs/searches.h"
 #include "sentryfs/window.h"
 
@@ -38,7 +39,8 @@ int ask_document(struct mount *m, const struct node *n, const char *url, struct 
 	buf_init(&a->scope, BUF_MAX_DEFAULT);
 	r = mount_url(m, n, url, own, &a->key);
 	buf_addc(&a->key, '\0');
-	a->want = (struct cache_want){.key = a->key.data, .fresh_ms = fresh_ms(fresh_s)};
+	a->want = (struct cache_want){
+		.key = a->key.data, .fresh_ms = fresh_ms(fresh_s), .raw = n->kind->from == FROM_BYTES};
 	return r ? r : a->key.error;
 }
 
@@ -100,6 +102,22 @@ static int refresh_by_listing(struct op *op, const struct item *item)
 	return window_is_part(key) && item->fetched < op->start - fresh_ms(SOURCE_ISSUE_FRESH_S) ? -EAGAIN : 0;
 }
 
+int source_is_latest(struct op *op, const struct node *issue, const struct timespec *event)
+{
+	const struct item *item = issue->item;
+	int r = -ENOENT;
+
+	if (!item->listed || item->mtime.tv_sec > event->tv_sec)
+		return -ENOENT;
+	if (op->start - item->fetched <= fresh_ms(SOURCE_ISSUE_FRESH_S))
+		return 0;
+	if (!op->stale_ok)
+		r = refresh_by_listing(op, item);
+	if (r)
+		return r == -EINPROGRESS ? r : -ENOENT;
+	return item->mtime.tv_sec <= event->tv_sec ? 0 : -ENOENT;
+}
+
 /* Brings an issue's row up to date: one that a listing holds by that listing alone,
  * another by itself. An older copy will do when the server is slow. */
 static int refresh_issue(struct op *op, const struct node *issue)
@@ -139,6 +157,46 @@ static int refresh_issue(struct op *op, const struct node *issue)
 			item_unref(same);
 	}
 	return (r == -EINPROGRESS && !good) || r == -ENOENT ? r : 0;
+}
+
+int source_lacks(struct op *op, const struct node *n, const char *name, enum feature f)
+{
+	const struct node *issue = node_above(n, &item_issue);
+	cleanup_free char *what = NULL;
+	struct report report = {.error = -EOPNOTSUPP,
+				.words = dialect_lacks(f),
+				.next = "see README.md: what a server does not have is not listed"};
+
+	if (asprintf(&what, "use %s%s%s", name, issue ? " of " : "", issue ? issue->item->name : "") < 0)
+		what = NULL;
+	report.what = what ? what : name;
+	report_failure(&op->mount->api, issue ? issue->item : NULL, &report);
+	return -EOPNOTSUPP;
+}
+
+int source_need(struct op *op, const struct node *n, struct ask *a, struct resource **ret)
+{
+	int r = op_need(op, &a->want, ret);
+	const struct resource *res = r == -ENOENT ? map_get(&op->mount->cache.resources, str_of(a->key.data)) : NULL;
+
+	if (!res || !res->unrouted || n->kind->feature == FEATURE_ANY)
+		return r;
+	dialect_forget(&op->mount->dialect, n->kind->feature);
+	return source_lacks(op, n, n->name, n->kind->feature);
+}
+
+/* An attachment, as far as it fits in memory. */
+static int ask_bytes(struct op *op, const struct node *n, struct ask *a)
+{
+	struct mount *m = op->mount;
+
+	if (n->item->size > SOURCE_BYTES_MAX) {
+		journal_add(&m->api.errors, m->clock,
+			    "%s: it has %llu bytes, and at most %llu are fetched: download it from the issue's page",
+			    n->name, (unsigned long long)n->item->size, (unsigned long long)SOURCE_BYTES_MAX);
+		return -EFBIG;
+	}
+	return ask_document(m, n, n->kind->url, STR(""), n->kind->fresh_s, a);
 }
 
 /* ---- an issue's parts ---- */
@@ -274,6 +332,9 @@ int source_get(struct op *op, const struct node *n, bool peek, struct source *s,
 		s->json = blob_str(owner->item->json);
 		*stamp = owner->item->stamp;
 		return 0;
+	case FROM_BYTES:
+		r = ask_bytes(op, n, &a);
+		break;
 	case FROM_PARTS:
 		return owner ? get_parts(op, n, peek, s, stamp) : -ENOENT;
 	case FROM_DOCUMENT:
@@ -287,7 +348,7 @@ int source_get(struct op *op, const struct node *n, bool peek, struct source *s,
 		return r;
 	a.want.peek = peek;
 	a.want.stale_ok = peek;
-	r = op_need(op, &a.want, &res);
+	r = source_need(op, n, &a, &res);
 	if (r)
 		return r;
 	s->json = blob_str(res->document);
@@ -324,6 +385,15 @@ int source_content(struct op *op, const struct node *n, bool peek, struct blob *
 
 /* ---- issues by name ---- */
 
+/* `upper` has NAME_BYTES_MAX + 1 bytes. */
+static void name_upper(char *upper, struct str name)
+{
+	for (size_t i = 0; i <= name.n; i++)
+		upper[i] = i == name.n				  ? '\0'
+			   : name.s[i] >= 'a' && name.s[i] <= 'z' ? (char)(name.s[i] - 32)
+								  : name.s[i];
+}
+
 /* An issue that is known already, from whatever told of it, an earlier mount too. -ENOENT: we
  * deleted it; -EAGAIN: the server must be asked. */
 static int known_issue(struct op *op, const struct node *at, struct str name, struct item **ret)
@@ -335,10 +405,7 @@ static int known_issue(struct op *op, const struct node *at, struct str name, st
 	int r;
 
 	buf_init(&a.scope, BUF_MAX_DEFAULT);
-	for (size_t i = 0; i <= name.n; i++)
-		upper[i] = i == name.n				  ? '\0'
-			   : name.s[i] >= 'a' && name.s[i] <= 'z' ? (char)(name.s[i] - 32)
-								  : name.s[i];
+	name_upper(upper, name);
 	if (ask_scope(op->mount, at, &item_issue, &a))
 		return -EAGAIN;
 	item = item_find(cache_items, a.scope.data, str_of(upper));
@@ -369,6 +436,45 @@ static void recall_listing(struct op *op, const struct node *at)
 	op_need(op, &a.want, &res);
 }
 
+/* A server that does not look short ids up: all issues of the project whose short id it is, or else
+ * of the organization, whatever their status, newest first. */
+static int find_among_all(struct op *op, const struct node *at, struct str name, struct item **ret)
+{
+	const struct node *project = node_above(at, &item_project);
+	size_t n = project ? strlen(project->item->name) : 0;
+	bool own = n && name.n > n && name.s[n] == '-' &&
+		   str_case_eq((struct str){name.s, n}, str_of(project->item->name));
+	cleanup_ask struct ask a = {0};
+	struct mount *m = op->mount;
+	char upper[NAME_BYTES_MAX + 1];
+	struct resource *res;
+	struct item *item;
+	int r = ask_document(m, at,
+			     own ? "organizations/{o}/issues/?project={P}&query=&limit=100&sort=-last_seen"
+				 : "organizations/{o}/issues/?query=&limit=100&sort=-last_seen",
+			     STR(""), SOURCE_ISSUE_FRESH_S, &a);
+
+	if (!r)
+		r = ask_scope(m, at, &item_issue, &a);
+	a.want.class = &item_issue;
+	a.want.scope = a.scope.data;
+	a.want.max = m->options->max_issues;
+	if (!r)
+		r = op_need(op, &a.want, &res);
+	if (r)
+		return r;
+	name_upper(upper, name);
+	item = map_get(&res->listing->by_name, str_of(upper));
+	if (item) {
+		*ret = item_ref(item);
+		return 0;
+	}
+	if (res->listing->cut)
+		journal_add(&m->api.errors, m->clock, "%s is not among the newest %zu: %s", upper, res->listing->n,
+			    dialect_lacks(FEATURE_SHORT_IDS));
+	return -ENOENT;
+}
+
 int source_issue(struct op *op, const struct node *at, struct str name, struct item **ret)
 {
 	cleanup_ask struct ask a = {0}, to = {0};
@@ -385,6 +491,8 @@ int source_issue(struct op *op, const struct node *at, struct str name, struct i
 	r = known_issue(op, at, name, ret);
 	if (r != -EAGAIN)
 		return r;
+	if (!dialect_has(&m->dialect, FEATURE_SHORT_IDS) && !name_is_number(name))
+		return find_among_all(op, at, name, ret);
 	r = ask_document(m, at, "organizations/{o}/issues/{n}/", name, ISSUE_ALONE_FRESH_S, &a);
 	if (!r)
 		r = op_need(op, &a.want, &res);
@@ -399,6 +507,7 @@ int source_issue(struct op *op, const struct node *at, struct str name, struct i
 		     false, &item);
 	if (r)
 		return r;
+	dialect_learn_issue(&m->dialect, blob_str(res->document));
 	/* the answer is the issue's details too */
 	if (!ask_document(m, at, "organizations/{o}/issues/{n}/", str_of(item->name), 0, &to))
 		cache_adopt(&m->cache, to.key.data, res->document, res->fetched);

@@ -105,8 +105,9 @@ static void add_head(struct buf *b, const struct source *s)
 
 static void add_event(struct buf *b, const struct source *s)
 {
-	struct str event = blob_str(s->parts.event), id = render_get(event, "eventID");
 	cleanup_buf struct buf name = {0};
+	struct event event;
+	const struct event *e = &event;
 	char rest[64] = "events/";
 
 	if (s->parts.event_error) {
@@ -114,20 +115,21 @@ static void add_event(struct buf *b, const struct source *s)
 			   strerrordesc_np(-s->parts.event_error));
 		return;
 	}
+	event_read(&event, blob_str(s->parts.event));
 	buf_init(&name, BUF_MAX_DEFAULT);
-	json_plain(&name, id);
+	json_plain(&name, members_get(&e->top, "eventID"));
 	if (name_is_event_id(buf_str(&name)))
 		snprintf(rest, sizeof(rest), "events/%.*s.txt", (int)name.len, name.data);
 	render_heading(b, "Latest event: %s", rest);
-	render_field(b, "date", render_get(event, "dateCreated"));
-	render_field(b, "release", event_tag(event, "release"));
-	render_field(b, "environment", event_tag(event, "environment"));
+	render_field(b, "date", members_get(&e->top, "dateCreated"));
+	render_field(b, "release", event_tag(e, "release"));
+	render_field(b, "environment", event_tag(e, "environment"));
 	buf_addc(b, '\n');
-	trace_sources(b, event, true, rest);
-	event_message(b, event);
-	event_breadcrumbs(b, event, true, rest);
-	event_request(b, event, true, rest);
-	event_circumstances(b, event, rest);
+	trace_sources(b, e, true, rest);
+	event_message(b, e);
+	event_breadcrumbs(b, e, true, rest);
+	event_request(b, e, true, rest);
+	event_circumstances(b, e, rest);
 }
 
 /* ---- tags, comments ---- */

@@ -17,8 +17,10 @@
 #include "sentryfs/origin.h"
 #include "sentryfs/rc.h"
 #include "sentryfs/str.h"
+#include "sentryfs/weburl.h"
 
 #define URL_DEFAULT "https://sentry.io"
+#define URL_ACCEPTED_PAGE "http(s)://HOST[:PORT]/..., without a user"
 #define SLUG_MAX 100 /* bytes; a project's slug may have 100, an organization's 50 */
 
 int target_fail(FILE *err, int error, const char *fmt, ...)
@@ -86,6 +88,18 @@ static int set_org_project(struct options *o, struct str text, const char *where
 	return r;
 }
 
+static int set_origin(struct options *o, char *url, FILE *err)
+{
+	cleanup_free char *own = url;
+
+	if (!o->url)
+		o->url = steal(&own);
+	else if (strcmp(strstr(o->url, "://"), strstr(url, "://")) != 0)
+		return target_fail(err, -EINVAL, "the source says %s and option url says %s: leave one of them out",
+				   url, o->url);
+	return 0;
+}
+
 /* HOST of sentry:HOST/ORG, which is also what a mounted tree is called in mount(8)'s list. */
 static int set_host(struct options *o, struct str host, FILE *err)
 {
@@ -95,18 +109,34 @@ static int set_host(struct options *o, struct str host, FILE *err)
 		return target_fail(err, -EINVAL,
 				   "source: '%.*s' is not a host; it takes [ORG[/PROJECT]] or sentry:HOST[:PORT]/ORG",
 				   (int)host.n, host.s);
-	if (!o->url)
-		o->url = steal(&url);
-	else if (strcmp(strstr(o->url, "://"), strstr(url, "://")) != 0)
-		return target_fail(err, -EINVAL, "the source says %s and option url says %s: leave one of them out",
-				   url, o->url);
-	return 0;
+	return set_origin(o, steal(&url), err);
+}
+
+/* The address of a web page. A project may be named by its number there: root.c finds it. */
+static int set_page(struct options *o, struct str page, FILE *err)
+{
+	struct weburl u;
+	int r = weburl_parse(page, &u);
+
+	if (r)
+		r = target_fail(err, r, "source: '%.*s' is not accepted; the address of a page is " URL_ACCEPTED_PAGE,
+				(int)page.n, page.s);
+	if (!r)
+		r = set_origin(o, steal(&u.origin), err);
+	if (!r && u.org)
+		r = set_slug(&o->org, str_of(u.org), "source", "an organization", err);
+	if (!r && u.org && u.project)
+		r = set_slug(&o->project, str_of(u.project), "source", "a project", err);
+	weburl_done(&u);
+	return r;
 }
 
 int target_source(struct options *o, const char *source, FILE *err)
 {
 	struct str rest = str_of(source);
 
+	if (weburl_is(rest))
+		return set_page(o, rest, err);
 	if (str_starts(rest, "sentry:")) {
 		struct str host;
 		int r;

@@ -206,6 +206,22 @@ int token_again(const struct options *o, enum token_place place, char **ret, FIL
 	return r == -ENOENT ? target_fail(err, r, "the token is not where it was any more") : r;
 }
 
+char *token_where(const struct options *o, enum token_place place)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	switch (place) {
+	case TOKEN_FILE:
+		return str_dup(str_of(o->token_file));
+	case TOKEN_CREDENTIAL:
+		return rc_path_join(dir ? dir : "", "sentry-token");
+	case TOKEN_RC:
+		return rc_path();
+	default:
+		return str_dup(STR("the environment"));
+	}
+}
+
 void token_free(char *token)
 {
 	if (!token)

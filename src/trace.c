@@ -12,39 +12,40 @@
 #define CHAIN_MAX 20
 #define THREADS_MAX 50
 
-struct str trace_entry(struct str event, const char *type)
+void event_read(struct event *e, struct str json)
 {
+	struct members *entries = &e->entries;
 	struct str name, entry;
 	struct json_walk w;
 
-	json_walk(&w, render_get(event, "entries"));
-	while (!w.object && json_step(&w, &name, &entry))
-		if (render_is(render_get(entry, "type"), type))
-			return render_get(entry, "data");
-	return (struct str){NULL, 0};
+	members_read(&e->top, json);
+	entries->object = STR("{}");
+	entries->n = 0;
+	json_walk(&w, members_get(&e->top, "entries"));
+	while (!w.object && entries->n < sizeof(entries->names) / sizeof(*entries->names) &&
+	       json_step(&w, &name, &entry)) {
+		entries->names[entries->n] = render_get(entry, "type");
+		entries->values[entries->n++] = render_get(entry, "data");
+	}
 }
 
 /* ---- an event's stacks ---- */
 
-static void read_stack(struct stack *s, struct str json, struct str trace)
+static void read_stack(struct stack *s, struct str trace)
 {
-	struct str frames = render_get(trace, "frames");
-
-	*s = (struct stack){.type = render_get(json, "type"),
-			    .value = render_get(json, "value"),
-			    .module = render_get(json, "module"),
-			    .thread = render_get(json, "threadId")};
-	s->handled = !str_eqz(render_get(render_get(json, "mechanism"), "handled"), "false");
-	s->n = render_pick(frames, FORM_OLDEST_MAX, FORM_NEWEST_MAX, s->frames, &s->total);
+	s->type = s->value = s->module = s->thread = (struct str){NULL, 0};
+	s->handled = true;
+	s->last = false;
+	s->n = render_pick(render_get(trace, "frames"), FORM_OLDEST_MAX, FORM_NEWEST_MAX, s->frames, &s->total);
 }
 
 /* The stack of the thread that crashed: where an exception has none of its own. */
-static struct str crashed_trace(struct str event)
+static struct str crashed_trace(const struct event *e)
 {
 	struct str name, thread;
 	struct json_walk w;
 
-	json_walk(&w, render_get(trace_entry(event, "threads"), "values"));
+	json_walk(&w, render_get(members_get(&e->entries, "threads"), "values"));
 	while (!w.object && json_step(&w, &name, &thread))
 		if (str_eqz(render_get(thread, "crashed"), "true"))
 			return render_get(thread, "stacktrace");
@@ -54,24 +55,33 @@ static struct str crashed_trace(struct str event)
 struct chain {
 	struct str values[CHAIN_MAX]; /* exceptions as JSON, causes first */
 	size_t n, total;
-	struct str event;
+	const struct event *event;
 };
 
 /* Of an event without an exception its bare stack, if it has one. */
-static void read_chain(struct chain *c, struct str event)
+static void read_chain(struct chain *c, const struct event *e)
 {
-	c->event = event;
-	c->n = render_pick(render_get(trace_entry(event, "exception"), "values"), 0, CHAIN_MAX, c->values, &c->total);
+	c->event = e;
+	c->n = render_pick(render_get(members_get(&e->entries, "exception"), "values"), 0, CHAIN_MAX, c->values,
+			   &c->total);
 }
 
 static void read_exception(struct stack *s, const struct chain *c, size_t i)
 {
-	struct str trace = render_get(c->values[i], "stacktrace");
+	struct members m;
 
-	if (!render_count(render_get(trace, "frames")) && i + 1 == c->n)
-		trace = crashed_trace(c->event);
-	read_stack(s, c->values[i], trace);
+	members_read(&m, c->values[i]);
+	read_stack(s, members_get(&m, "stacktrace"));
 	s->last = i + 1 == c->n;
+	if (!s->n && s->last) {
+		read_stack(s, crashed_trace(c->event));
+		s->last = true;
+	}
+	s->type = members_get(&m, "type");
+	s->value = members_get(&m, "value");
+	s->module = members_get(&m, "module");
+	s->thread = members_get(&m, "threadId");
+	s->handled = !str_eqz(render_get(members_get(&m, "mechanism"), "handled"), "false");
 }
 
 static void add_frames(struct buf *b, const struct form *form, const struct stack *s, const char *rest)
@@ -139,7 +149,7 @@ static void add_thread(struct buf *b, const struct form *form, struct str thread
 	struct str name = render_get(thread, "name"), id = render_get(thread, "id");
 	struct stack s;
 
-	read_stack(&s, STR("{}"), render_get(thread, "stacktrace"));
+	read_stack(&s, render_get(thread, "stacktrace"));
 	buf_puts(b, "Thread ");
 	render_line(b, id, FORM_TITLE_MAX);
 	if (name.n) {
@@ -166,18 +176,18 @@ static void add_threads(struct buf *b, const struct form *form, struct str threa
 	render_more(b, total, n, "", rest);
 }
 
-void trace_show(struct buf *b, struct str event, const char *rest)
+void trace_show(struct buf *b, const struct event *e, const char *rest)
 {
-	const struct form *form = form_of(event);
+	const struct form *form = form_of(members_get(&e->top, "platform"));
 	struct chain c;
 	struct stack s;
 
-	read_chain(&c, event);
+	read_chain(&c, e);
 	if (c.n)
 		render_heading(b, c.total > 1 ? "Exception and its causes (%zu)" : "Exception", c.total);
 	add_chain(b, form, &c, rest);
-	add_threads(b, form, render_get(trace_entry(event, "threads"), "values"), rest);
-	read_stack(&s, STR("{}"), trace_entry(event, "stacktrace"));
+	add_threads(b, form, render_get(members_get(&e->entries, "threads"), "values"), rest);
+	read_stack(&s, members_get(&e->entries, "stacktrace"));
 	if (s.n)
 		render_heading(b, "Stack");
 	add_frames(b, form, &s, rest);
@@ -227,10 +237,10 @@ static bool nth_stack(struct stack *s, const struct chain *c, size_t i)
 	}
 	if (c->n || i)
 		return false;
-	read_stack(s, STR("{}"), trace_entry(c->event, "stacktrace"));
+	read_stack(s, members_get(&c->event->entries, "stacktrace"));
 	if (!s->n)
-		read_stack(s, STR("{}"), crashed_trace(c->event));
-	s->value = render_get(c->event, "title");
+		read_stack(s, crashed_trace(c->event));
+	s->value = members_get(&c->event->top, "title");
 	return s->n;
 }
 
@@ -251,14 +261,14 @@ static void add_sources(struct buf *b, const struct stack *s, struct choice *c, 
 		buf_printf(b, "(%zu more frames in %s)\n", s->total - shown, rest);
 }
 
-void trace_sources(struct buf *b, struct str event, bool summary, const char *rest)
+void trace_sources(struct buf *b, const struct event *e, bool summary, const char *rest)
 {
 	struct chain c;
 	struct stack s;
 	bool headed = summary;
 	struct choice choice = {0};
 
-	read_chain(&c, event);
+	read_chain(&c, e);
 	for (size_t i = 0; nth_stack(&s, &c, i); i++) {
 		size_t before, begin = b->len;
 
@@ -297,14 +307,14 @@ static void add_file(struct buf *b, const struct frame *f)
 	buf_add_str(b, f->file);
 }
 
-void trace_quickfix(struct buf *b, struct str event)
+void trace_quickfix(struct buf *b, const struct event *e)
 {
 	cleanup_frame struct frame f = {0};
 	struct choice choice = {0};
 	struct chain c;
 	struct stack s;
 
-	read_chain(&c, event);
+	read_chain(&c, e);
 	for (size_t i = 0; nth_stack(&s, &c, i); i++) {
 		bool told = false;
 

@@ -148,7 +148,7 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 
 	if (dir->kind->class && dir->kind->class->local)
 		return lookup_search(op, k);
-	if (own.n > NAME_BYTES_MAX || *own.s == '.')
+	if (!own.s || own.n > NAME_BYTES_MAX || *own.s == '.')
 		return -ENOENT;
 	if (k->probe && (!dir->kind->class || dir->kind->class == &item_issue))
 		return lookup_issue(op, k, own);
@@ -171,7 +171,7 @@ static int lookup_dynamic(struct op *op, const struct kind *k)
 		if (!k->probe) {
 			/* the listing is the oracle: a miss is believed for as long as any "no such thing" */
 			a.want.fresh_ms = CACHE_ABSENT_MS;
-			r = op_need(op, &a.want, &res);
+			r = source_need(op, dir, &a, &res);
 			if (r)
 				return r;
 			item = map_get(&res->listing->by_name, str_of(name));
@@ -190,6 +190,8 @@ int verb_lookup(struct op *op)
 	op_lock(op);
 	if (!kind_is_dir(op->node->kind))
 		return -ENOTDIR;
+	if (k && !dialect_has(&m->dialect, k->feature))
+		return source_lacks(op, op->node, op->name, k->feature);
 	if (k)
 		return reply_node(op, node_get(&m->tree, op->node, k, op->name, NULL));
 	if (op->node->kind->scratch && (s = scratch_find(&m->scratches, op->node, op->name)))
@@ -250,16 +252,33 @@ struct str verb_read(const struct handle *h)
 static int link_in_memory(struct op *op, struct buf *b)
 {
 	cleanup_ask struct ask a = {0};
+	const struct node *issue = node_above(op->node, &item_issue);
+	struct timespec event;
 	struct resource *res;
+	bool older = false;
 	size_t i;
+	int r;
 
 	if (op->node->kind->parent != KIND_EVENTS || ask_listing(op->mount, op->node->parent, &a))
 		return -ENOENT;
 	a.want.peek = true;
-	if (op_need(op, &a.want, &res) || !dir_link(res->listing, op->node->name, &i))
+	r = op_need(op, &a.want, &res);
+	if (r) {
+		/* an older one will do while the issue has no newer event: who reads many issues reads
+		 * long after they were listed */
+		a.want.fresh_ms *= CACHE_KEPT_TIMES;
+		r = op_need(op, &a.want, &res);
+		older = true;
+	}
+	if (r || !dir_link(res->listing, op->node->name, &i))
 		return -ENOENT;
+	event = res->listing->items[i]->mtime;
 	buf_printf(b, "%s%s", res->listing->items[i]->name, op->node->kind->suffix);
-	return b->error;
+	if (older && issue && !str_starts(str_of(op->node->name), "oldest."))
+		r = source_is_latest(op, issue, &event);
+	if (r)
+		b->len = 0;
+	return r ? r : b->error;
 }
 
 /* The event that was fetched to learn its id is its file's content as well. */
@@ -285,7 +304,10 @@ int verb_readlink(struct op *op)
 	if (!S_ISLNK(op->node->kind->mode))
 		return -EINVAL;
 	buf_init(&b, 4096);
-	if (op->node->kind->from != FROM_DOCUMENT || link_in_memory(op, &b)) {
+	r = op->node->kind->from == FROM_DOCUMENT ? link_in_memory(op, &b) : -ENOENT;
+	if (r == -EINPROGRESS)
+		return r;
+	if (r) {
 		ahead_sibling(op);
 		r = source_get(op, op->node, false, &s, &stamp);
 		if (r)

@@ -19,9 +19,22 @@ bool window_is_part(const char *key)
 	return has(key, "&statsPeriod=") || has(key, "&start=") || has(key, "&end=") || has(key, "&environment=");
 }
 
+/* GlitchTip's word for it goes along always. */
+static bool is_by_date(const char *key)
+{
+	static const char param[] = "&sort=", word[] = "-last_seen";
+
+	while ((key = strstr(key, param))) {
+		key += strlen(param);
+		if (strncmp(key, word, strlen(word)) != 0)
+			return false;
+	}
+	return true;
+}
+
 bool window_is_stream(const char *key)
 {
-	return !window_is_part(key) && !has(key, "&sort=");
+	return !window_is_part(key) && is_by_date(key);
 }
 
 /* Puts the issue's own counts and dates into the place of the window's; false where the

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "sentryfs/json.h"
+#include "sentryfs/mount.h"
 #include "sentryfs/tree.h"
 
 void wish_done(struct wish *w)
@@ -49,9 +50,39 @@ int wish_end(const struct wish *w)
 	return w->expect.error;
 }
 
+int wish_lacks(struct wish *w, enum feature f)
+{
+	w->words = dialect_lacks(f);
+	return -EOPNOTSUPP;
+}
+
+int wish_complete(struct wish *w, const struct dialect *d, const struct item *issue)
+{
+	struct str status, bytes;
+
+	if (!dialect_status_always(d))
+		return 0;
+	if (json_member(blob_str(issue->json), "status", &status))
+		return -EBADMSG;
+	for (unsigned i = 0; i < w->n; i++) {
+		struct buf whole = {0};
+
+		if (!json_member(buf_str(&w->body[i]), "status", &bytes))
+			continue;
+		buf_init(&whole, BUF_MAX_DEFAULT);
+		buf_puts(&whole, "{\"status\":");
+		buf_add_str(&whole, status);
+		buf_addc(&whole, ',');
+		buf_add(&whole, w->body[i].data + 1, w->body[i].len - 1);
+		buf_done(&w->body[i]);
+		w->body[i] = whole;
+	}
+	return wish_end(w);
+}
+
 bool wish_shows(const struct item *issue, struct str expect)
 {
-	return json_covers(blob_str(issue->json), expect);
+	return dialect_covers(blob_str(issue->json), expect, false);
 }
 
 /* ---- status ---- */
@@ -107,11 +138,16 @@ static int until(struct wish *w, struct str how, struct buf *details)
 
 /* The status is not written anew where it is the same already, and then its kind is not
  * either: another kind takes two steps (update.py: exclude(status=new_status)). */
-static int ignore(struct wish *w, const struct item *issue, bool fresh, const char *substatus, struct str details)
+static int ignore(struct op *op, struct wish *w, const struct item *issue, bool fresh, const char *kind,
+		  struct str details)
 {
 	struct buf *b, *expect = wish_expect(w);
+	char substatus[64] = "";
 
-	buf_printf(expect, "{\"status\":\"ignored\",\"substatus\":\"%s\"", substatus);
+	if (dialect_has(&op->mount->dialect, FEATURE_SUBSTATUS))
+		snprintf(substatus, sizeof(substatus), ",\"substatus\":\"%s\"", kind);
+	buf_puts(expect, "{\"status\":\"ignored\"");
+	buf_puts(expect, substatus);
 	/* a count is shown as what is left of it, a duration as its end */
 	if (details.n)
 		buf_printf(expect, ",\"statusDetails\":{\"%s\":[]}",
@@ -121,10 +157,11 @@ static int ignore(struct wish *w, const struct item *issue, bool fresh, const ch
 	buf_addc(expect, '}');
 	if (fresh && !details.n && wish_shows(issue, buf_str(expect)))
 		return 0;
-	if (wish_shows(issue, STR("{\"status\":\"ignored\"}")))
+	if ((*substatus || details.n) && wish_shows(issue, STR("{\"status\":\"ignored\"}")))
 		buf_puts(wish_body(w), "{\"status\":\"unresolved\"}");
 	b = wish_body(w);
-	buf_printf(b, "{\"status\":\"ignored\",\"substatus\":\"%s\"", substatus);
+	buf_puts(b, "{\"status\":\"ignored\"");
+	buf_puts(b, substatus);
 	if (details.n) {
 		buf_puts(b, ",\"statusDetails\":");
 		buf_add_str(b, details);
@@ -133,7 +170,7 @@ static int ignore(struct wish *w, const struct item *issue, bool fresh, const ch
 	return wish_end(w);
 }
 
-static int ignored(struct wish *w, const struct item *issue, bool fresh, struct str rest)
+static int ignored(struct op *op, struct wish *w, const struct item *issue, bool fresh, struct str rest)
 {
 	cleanup_buf struct buf details = {0};
 	struct str how = str_word(&rest), what = str_trim(rest);
@@ -141,9 +178,9 @@ static int ignored(struct wish *w, const struct item *issue, bool fresh, struct 
 	int r;
 
 	if (!how.n)
-		return ignore(w, issue, fresh, "archived_until_escalating", STR(""));
+		return ignore(op, w, issue, fresh, "archived_until_escalating", STR(""));
 	if (str_eqz(how, "forever") && !what.n)
-		return ignore(w, issue, fresh, "archived_forever", STR(""));
+		return ignore(op, w, issue, fresh, "archived_forever", STR(""));
 	buf_init(&details, 256);
 	if (str_eqz(how, "for") && (time = minutes(what))) {
 		buf_printf(&details, "{\"ignoreDuration\":%u}", time);
@@ -154,7 +191,9 @@ static int ignored(struct wish *w, const struct item *issue, bool fresh, struct 
 	} else {
 		return wish_refuse(w, "after `ignored` comes forever, for TIME or until COUNT");
 	}
-	return ignore(w, issue, fresh, "archived_until_condition_met", buf_str(&details));
+	if (!dialect_has(&op->mount->dialect, FEATURE_CONDITIONS))
+		return wish_lacks(w, FEATURE_CONDITIONS);
+	return ignore(op, w, issue, fresh, "archived_until_condition_met", buf_str(&details));
 }
 
 static void in_commit(struct buf *details, struct str repository, struct str commit)
@@ -166,19 +205,23 @@ static void in_commit(struct buf *details, struct str repository, struct str com
 	buf_puts(details, "}}");
 }
 
-static int resolved_in(struct wish *w, const struct item *issue, bool fresh, struct str where)
+static int resolved_in(const struct dialect *d, struct wish *w, const struct item *issue, bool fresh, struct str where)
 {
 	cleanup_buf struct buf details = {0};
 	const char *shown = NULL; /* what the answer says; NULL: what was sent */
 	struct buf *b;
 
 	buf_init(&details, 4096);
+	if (!dialect_has(d, FEATURE_RELEASES))
+		return wish_lacks(w, FEATURE_RELEASES);
 	if (str_starts(where, "@commit:")) {
 		struct str commit = {where.s + strlen("@commit:"), where.n - strlen("@commit:")};
 		struct str repository = str_cut(&commit, '@');
 
 		if (!repository.n || !commit.n)
 			return wish_refuse(w, "a commit is written @commit:REPOSITORY@SHA");
+		if (!dialect_has(d, FEATURE_COMMITS))
+			return wish_lacks(w, FEATURE_COMMITS);
 		in_commit(&details, repository, commit);
 		shown = "{\"inCommit\":[]}";
 	} else if (str_eqz(where, "@next")) {
@@ -211,18 +254,19 @@ int wish_status(struct op *op, const struct node *n, const struct item *issue, b
 {
 	struct str rest = value, word = str_word(&rest);
 
-	(void)op;
 	(void)n;
 	rest = str_trim(rest);
 	if (str_eqz(word, "ignored"))
-		return ignored(w, issue, fresh, rest);
+		return ignored(op, w, issue, fresh, rest);
 	if (str_eqz(word, "resolved") && rest.n) {
 		if (!str_eqz(str_word(&rest), "in"))
 			return wish_refuse(w, "after `resolved` comes in VERSION");
-		return resolved_in(w, issue, fresh, str_trim(rest));
+		return resolved_in(&op->mount->dialect, w, issue, fresh, str_trim(rest));
 	}
 	if (rest.n)
 		return wish_refuse(w, "that is not a status");
+	if (str_eqz(word, "resolvedInNextRelease") && !dialect_next_release(&op->mount->dialect))
+		return resolved_in(&op->mount->dialect, w, issue, fresh, STR("@next"));
 	if (str_eqz(word, "resolvedInNextRelease")) {
 		buf_puts(wish_expect(w), "{\"status\":\"resolved\",\"statusDetails\":{\"inNextRelease\":true}}");
 		if (fresh && wish_shows(issue, buf_str(&w->expect)))

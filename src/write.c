@@ -67,7 +67,7 @@ static const char *nearest_control(const struct node *dir, const char *name)
 	const struct kind *k, *best = NULL;
 	unsigned least = 5;
 
-	for (size_t at = 0; (k = kind_static(dir, false, &at));) {
+	for (size_t at = 0; (k = kind_static(NULL, dir, false, &at));) {
 		unsigned d = k->control ? str_distance(str_of(k->name), str_of(name)) : 64;
 
 		/* state for status, assignee for assignedTo */
@@ -372,6 +372,8 @@ static int find_target(struct op *op)
 		k = kind_of(KIND_COMMENT);
 	if (!k)
 		return -EPERM;
+	if (!dialect_has(&op->mount->dialect, k->feature))
+		return source_lacks(op, op->to, op->to_name, k->feature);
 	op->target = node_get(&op->mount->tree, op->to, k, op->to_name, comment);
 	return op->target ? 0 : -ENOMEM;
 }

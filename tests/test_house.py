@@ -4,17 +4,18 @@
 import os
 import re
 
+import needs
 import pytest
 from conftest import TOP
 
 FLOORS = {
-    0: "buf str name json slice map list log clock journal process cachedir options rc token target origin",
+    0: "buf str name json slice cover map list log clock journal process cachedir options rc token target origin weburl live fetched",
     1: "http",
-    2: "api link governor reach",
+    2: "api link governor reach dialect",
     3: "item listing part lister store keep cache change report query search window secret render frame form trace",
-    4: "tree kinds access crowd guard scratch mount op source searches views index ahead attr show event summary about verbs dir wish details assignee control comment bulk write root",
-    5: "fs loop",
-    6: "main",
+    4: "tree kinds access crowd guard scratch mount op source searches views index ahead attr xattr show event summary about status verbs dir wish details assignee control comment bulk write root",
+    5: "fs loop launch",
+    6: "main command cmd_status doctor fetch locate",
 }
 FLOOR = {name: n for n, names in FLOORS.items() for name in names.split()}
 
@@ -51,6 +52,16 @@ def test_the_readme_names_its_two_commands():
     assert "tools/demo" in text and "tools/test" in text
     for tool in ("tools/demo", "tools/test", ".ci/run"):
         assert os.access(TOP / tool, os.X_OK)
+
+
+def test_what_tests_need_is_of_tests_that_are_there():
+    for file, tests in needs.TESTS.items():
+        names = re.findall(r"^def (test_\w+)\(", (TOP / "tests" / file).read_text(), re.M)
+        for pattern, need in tests.items():
+            own = pattern.partition("\\[")[0]
+            assert any(re.fullmatch(own, name) for name in names), f"{file}: {pattern}"
+            assert any(need in lacks for lacks in needs.LACKS.values()), need
+    assert all((TOP / "tests" / file).exists() for file in needs.CORE)
 
 
 def test_no_test_sleeps():

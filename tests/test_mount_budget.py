@@ -107,6 +107,7 @@ DIRECTORIES = {
     f"{ISSUE}tags/": 1,
     f"{ISSUE}events/": 1,
     f"{ISSUE}hashes/": 1,
+    f"{ISSUE}attachments/": 1,          # not listed, so that nothing asks for it but who wants it
 }
 # Files and symlinks whose first `cat` costs something, when the directory they are in was listed. What is not named here
 # costs nothing.
@@ -128,6 +129,8 @@ FILES = {
     f"{ISSUE}details.json": 1,
     f"{ISSUE}activity.jsonl": 1,        # of the same answer as details.json
     f"{ISSUE}events/<event>.json": 1,
+    f"{ISSUE}attachments/<attachment>": 1,
+    f"{ISSUE}user-reports.jsonl": 1,    # not listed either
     f"{ISSUE}events/<event>.txt": 1,
     f"{ISSUE}events/latest.json@": 1,   # the event: which one it is, the listing told
     f"{ISSUE}events/oldest.json@": 1,   # the same where all are listed; else which one it is comes with the event
@@ -216,6 +219,8 @@ BUDGET = [
     (f"cat {ISSUES}/WEB-1/events/latest.json", 1),
     (f"cat {ISSUES}/WEB-1/events/oldest.json", 1),
     (f"cat {ISSUES}/web-1/title", 0),
+    (f"stat -c %s {ISSUES}/WEB-3/attachments/*", 1),
+    (f"cat {ISSUES}/WEB-3/attachments/* | wc -c", 3),
     (f"cat {ISSUES}/WEB-1/summary.txt {ISSUES}/WEB-1/frames.qf {ISSUES}/WEB-1/events/latest.txt", 3),
     (f"cat {ISSUES}/WEB-1/summary.txt {ISSUES}/WEB-1/details.json {ISSUES}/WEB-1/tags/level", 3),
     (f"cd {ISSUES}/WEB-1 && cat $(sed -n 's/^## Latest event: //p' summary.txt)", 3),

@@ -13,7 +13,7 @@ import subprocess
 import unicodedata
 
 import pytest
-from conftest import TESTS, Sandbox
+from conftest import TESTS, Sandbox, wait_until
 from sandbox.gallery import ESCAPES, ISSUES as PLATFORMS, SECRET
 
 STORED = TESTS / "renderings"
@@ -210,12 +210,27 @@ def test_its_three_requests_are_sent_at_once(shown, gallery):
     assert len(sent) == 3 and max(sent) - min(sent) < 0.25
 
 
+def test_three_summaries_are_three_and_no_more(shown, gallery):
+    first = shown.sh(f"ls -t {WEB} | head -n 3").stdout.split()
+    gallery.forget()
+    assert shown.sh(f"cd {WEB} && cat {' '.join(n + '/summary.txt' for n in first)}").returncode == 0
+    assert len(gallery.requests()) == 9
+
+
 def test_one_summary_after_another_is_fetched_ahead(shown, gallery):
     listed = shown.sh(f"ls {WEB}").stdout.split()
     gallery.forget()
     done = shown.sh(f"cat {WEB}/*/summary.txt | grep -c '^## Next'")
-    assert (done.returncode, done.stdout) == (0, f"{len(listed)}\n")
+    assert (done.returncode, done.stdout) == (0, f"{len(listed)}\n") and len(listed) > 15
     assert len(gallery.requests()) <= 3 * len(listed)
+
+
+def test_what_comes_after_some_summaries_was_asked_for_already(shown, gallery):
+    some = shown.sh(f"ls -t {WEB} | head -n 6").stdout.split()
+    gallery.forget()
+    for name in some:
+        assert (shown.where / WEB / name / "summary.txt").read_text().startswith(name)
+    wait_until(lambda: len([p for p in paths(gallery) if p.endswith("/events/latest/")]) > len(some), "the seventh")
 
 
 @pytest.mark.parametrize("ending", ["json", "txt", "*"])

@@ -4,13 +4,13 @@
 import errno
 import json
 import os
-import pathlib
 import subprocess
 import urllib.parse
 import urllib.request
 
+import conftest
 import pytest
-from conftest import Sandbox
+from conftest import Sandbox, open_to_all
 from writing import attempt, error_of
 
 PROJECT = "acme/projects/web"
@@ -751,7 +751,43 @@ def test_search_tools_leave_the_links_out(mount, sandbox, source, before, projec
     m = mount(source=source)
     lines = (m.where / ".ignore").read_text().splitlines()
     links = [f"{projects}{d}/" for d in ("search", "recent", "by-status", "by-level", "by-assignee")]
-    assert [line for line in lines if line.startswith("/")] == ([f"{before}search/"] if before else []) + links
+    anchored = [line for line in lines if line.startswith("/")]
+    assert anchored == ["/.sentryfs/", *([f"{before}search/"] if before else []), *links]
     sandbox.forget()
     found = m.sh("rg --files --hidden --no-require-git . | grep -E '/(search|by-[a-z]+|recent)/'")
     assert found.stdout == "" and not [q for q in asked(sandbox) if dict(q)["query"] != "is:unresolved"]
+
+
+# ---- other users, other kernels ----
+
+def test_an_ordinary_user_keeps_and_forgets(mount, sandbox):
+    """The kernel checks the modes: what is made is made in a directory with a w bit, and its entries are not removed."""
+    m = mount("-o", "allow_other,default_permissions,uid=65534,gid=65534")
+    open_to_all(m.where)
+    walked(m, sandbox)
+    user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-c"]
+
+    def run(command):
+        return subprocess.run([*user, f"cd {m.where / SEARCH} && {command}"], capture_output=True, text=True, timeout=60)
+    assert run("mkdir is:resolved TypeError && ls").stdout.split() == ["TypeError", "is:resolved", "last-error"]
+    assert "WEB-4" in run("ls is:resolved").stdout and run("cat is:resolved/WEB-4/status").stdout == "resolved\n"
+    for command in ("rm -rf is:resolved", "rm is:resolved/WEB-4", "touch x", "touch is:resolved/x", "mkdir is:resolved/x",
+                    "mv is:resolved a:b"):
+        assert run(command).returncode != 0, command
+    assert run("rmdir is:resolved TypeError && ls").stdout.split() == ["last-error"]
+    stranger = subprocess.run(["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "mkdir", m.where / SEARCH / "a:b"],
+                              capture_output=True, text=True)
+    assert stranger.returncode != 0 and os.listdir(m.where / SEARCH) == ["last-error"]
+    assert {r["method"] for r in sandbox.requests()} == {"GET"}
+
+
+def test_where_system_calls_are_not_shown(mount, sandbox, monkeypatch):
+    """As under Yama: then the program mkdir is known by its name, and others keep what no look finds."""
+    monkeypatch.setattr(conftest, "WRAPPER", ["setpriv", "--bounding-set=-sys_ptrace", *conftest.WRAPPER])
+    m = mount()
+    where = walked(m, sandbox)
+    assert error_of(os.mkdir, where / "is:resolved") == "EEXIST", "the kernel thinks so"
+    os.mkdir(where / "TypeError")
+    assert m.sh(f"cd {SEARCH} && mkdir is:resolved && mkdir -p is:ignored").returncode == 0
+    assert os.listdir(where) == ["last-error", "TypeError", "is:resolved", "is:ignored"]
+    assert sandbox.requests() == []

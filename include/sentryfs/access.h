@@ -20,10 +20,13 @@ struct access {
 	bool write, remove;	  /* the scopes */
 	bool no_write, no_remove; /* a request was refused for a lack of scope */
 	char *user_id;		  /* owned; NULL: not known, or the token is no user's */
+	char *user;		  /* owned: an e-mail address or a name, for a person; the same */
+	char *scopes;		  /* owned: parted by blanks; NULL: not known */
 };
 
-/* The answer of /api/0/. Servers that do not tell scopes leave them unknown. */
-void access_learn(struct access *a, struct str whoami);
+/* The answer of /api/0/. Servers that do not tell scopes leave them unknown.
+ * `writer_deletes`: event:write is enough to delete. */
+void access_learn(struct access *a, struct str whoami, bool writer_deletes);
 void access_refused(struct access *a, enum need need);
 void access_forget(struct access *a);
 bool access_may(const struct access *a, const struct options *o, enum need need);

@@ -45,10 +45,15 @@ struct api {
 	struct list waiting; /* calls that have a time to wait for */
 	struct list running; /* and those that were sent */
 	struct journal requests, errors, changes;
+	/* Where requests of an organization go: an origin that the caller owns, NULL: `origin`. */
+	char *(*region)(void *arg, struct str organization);
+	void *region_arg;
+	bool limited;  /* the server tells its rate limits */
 	bool answered; /* since the last tick: there may be room for who waits */
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
 	int64_t offline_since; /* ms, -1 while the server answers */
+	int64_t online_since;  /* ms, -1 until it has answered once */
 	struct reach reach;
 	struct api_call *probe; /* while it looks whether the server is back */
 };
@@ -58,6 +63,8 @@ void api_done(struct api *a);
 /* Another token from now on; what is under way ends with its own. False when it is the same,
  * or without memory. */
 bool api_set_token(struct api *a, const char *token);
+/* What a bucket is called for a person. */
+const char *api_class_name(enum api_class class);
 
 struct api_answer {
 	int error; /* 0 or -errno, by the table */
@@ -67,6 +74,7 @@ struct api_answer {
 	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
 	uint64_t hits_max; /* what the server stops counting at; UINT64_MAX: not told */
 	const char *words; /* one sentence for a person when error is set */
+	bool unrouted;	   /* a 404 of no object but of the path: the server has nothing there */
 	bool unsent;	   /* it never reached the server */
 	bool uncertain;	   /* no answer that tells whether a change was done */
 	bool lacks_scope;  /* a 403 that says so (WWW-Authenticate: insufficient_scope) */

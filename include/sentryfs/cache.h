@@ -37,6 +37,8 @@ struct resource {
 	int64_t settled; /* ms: when the last try ended, -1: never */
 	int error;	 /* of the last try */
 	long status;	 /* its HTTP status, 0: none came */
+	bool unrouted;	 /* the server has nothing at that path */
+	bool raw;	 /* a document of any bytes */
 	char *words;	 /* what the server or libcurl said of it, owned */
 	size_t bytes;
 	struct api_call *call; /* while it is being fetched */
@@ -87,6 +89,7 @@ struct cache_want {
 	bool peek;	     /* never ask the server */
 	bool ahead;	     /* nobody waits for it yet; `w` is NULL */
 	struct asker *asker; /* borrowed; NULL: the mount itself */
+	bool raw;	     /* a document that is not JSON; it is not stored */
 };
 
 /*

@@ -42,6 +42,7 @@ int control_refuse(struct op *op, const struct node *n, struct str value, int er
 /* ---- for commands ---- */
 
 #define CONTROL_ISSUE "organizations/{o}/issues/{i}/"
+#define CONTROL_CHANGE "organizations/{o}/issues/{C}/" /* the same of a PUT */
 
 int command_comment_new(struct op *op, struct node *n, struct str value);
 int command_comment(struct op *op, struct node *n, struct str value);

@@ -34,8 +34,8 @@ struct form {
 	void (*tail)(struct buf *b, const struct stack *s);	       /* may be NULL */
 };
 
-/* The form of the event's platform. */
-const struct form *form_of(struct str event);
+/* The form of a platform, a JSON string. */
+const struct form *form_of(struct str platform);
 
 /* "Type: value"; with `module` the type's own before it; `block`: the value's lines are kept. */
 void form_title(struct buf *b, const struct stack *s, bool module, size_t max, bool block);

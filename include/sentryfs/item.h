@@ -61,7 +61,7 @@ struct item_class {
 };
 
 extern const struct item_class item_organization, item_project, item_issue, item_event, item_hash, item_comment,
-	item_tag, item_any, item_search, item_assignee;
+	item_tag, item_attachment, item_any, item_search, item_assignee;
 
 struct item_store {
 	struct map by_key;

@@ -52,8 +52,8 @@ struct json_walk {
 void json_walk(struct json_walk *w, struct str container);
 bool json_step(struct json_walk *w, struct str *name, struct str *value);
 
-/* The same of several members in one walk; values[i] stays as it is where there is none. */
-void json_members(struct str text, const char *const *keys, size_t n, struct str *values);
+/* Do both values have the same text (json_plain)? Needs no memory. */
+bool json_same(struct str a, struct str b);
 
 /* Adds the object `object` with the members of the object `delta` in the place of its
  * own of the same name; what it lacks is left out. Both valid JSON. 0; -EBADMSG when

@@ -8,6 +8,7 @@
 #include "sentryfs/access.h"
 #include "sentryfs/buf.h"
 #include "sentryfs/cache.h"
+#include "sentryfs/dialect.h"
 #include "sentryfs/item.h"
 #include "sentryfs/tree.h"
 
@@ -47,6 +48,8 @@ enum kind_id {
 	KIND_TAG,
 	KIND_HASHES,
 	KIND_HASH,
+	KIND_ATTACHMENTS,
+	KIND_ATTACHMENT,
 	KIND_SCRATCH, /* a scratch file (scratch.h) */
 	KIND_FILE,    /* first of the rows that need no name in code */
 };
@@ -56,6 +59,7 @@ enum source_from {
 	FROM_ITEM,     /* the nearest item upwards (own, issue, project, ...) */
 	FROM_DOCUMENT, /* the JSON document at `url` */
 	FROM_LISTING,  /* the whole listing at `url` */
+	FROM_BYTES,    /* what is at `url`, whatever it is; the item tells its size */
 	FROM_PARTS,    /* an issue's row, details, latest event and tags */
 };
 
@@ -68,7 +72,7 @@ struct source {
 	const struct node *node;
 	const struct kind *kind;
 	const struct item *item; /* FROM_ITEM; else the nearest, or NULL */
-	struct str json;	 /* FROM_ITEM, FROM_DOCUMENT */
+	struct str json;	 /* FROM_ITEM, FROM_DOCUMENT, FROM_BYTES */
 	struct listing *listing; /* FROM_LISTING */
 	struct issue_parts {
 		struct blob *details, *event; /* shared */
@@ -83,10 +87,12 @@ struct kind {
 	const char *name;   /* NULL: the children are what `class` lists */
 	const char *suffix; /* of a dynamic name, and of the name that a symlink to one gives */
 	mode_t mode;
+	enum feature feature; /* is there where the server has it */
 	enum source_from from;
 	/* Path below /api/0/ of what feeds it. {o} organization, {p} project's slug,
 	 * {P} project's id, or -1 for all, {i} issue's id, {s} issue's short id, {n} own id, {q} what
-	 * is searched for, {w} its other parameters, {M} page size for max_issues, {E} for max_events. */
+	 * is searched for, {w} its other parameters, {M} page size for max_issues, {E} for max_events;
+	 * {e} an attachment's event, {C} the issue's id in a change of it. */
 	const char *url;
 	unsigned fresh_s; /* how old an answer may be; FRESH_FOREVER */
 	/* of a directory */
@@ -117,9 +123,9 @@ const struct kind *kind_of(enum kind_id id); /* a row of the named ids, the firs
 /* The i-th row of what a directory's class lists, one for each suffix, or NULL. */
 const struct kind *kind_child(const struct kind *dir, size_t i);
 const struct kind *kind_named(enum kind_id parent, const char *name); /* NULL: none */
-/* The next static row below a directory (`top`: it is the mount's root) that is listed, from
- * the table's *at on, which moves behind it; or NULL. */
-const struct kind *kind_static(const struct node *dir, bool top, size_t *at);
+/* The next static row below a directory (`top`: it is the mount's root) that is listed and that the
+ * server has (NULL: all), from the table's *at on, which moves behind it; or NULL. */
+const struct kind *kind_static(const struct dialect *d, const struct node *dir, bool top, size_t *at);
 const struct kind *kind_lookup(const struct node *dir, bool top, const char *name);
 
 static inline bool kind_is_dir(const struct kind *k)

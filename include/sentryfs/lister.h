@@ -43,6 +43,7 @@ struct lister_end {
 	int error;		 /* 0 or -errno */
 	struct listing *listing; /* may be taken out */
 	long status;		 /* of the last answer */
+	bool unrouted;		 /* the server has nothing at that path */
 	const char *words;	 /* borrowed; why it failed */
 };
 

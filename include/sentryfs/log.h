@@ -10,7 +10,7 @@ void log_init(enum log_level level);
 void log_to_syslog(void); /* after the program went to the background */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* What is always told: that something was changed. To LOG_USER, priority notice. */
+/* What is always told: that something was changed, or what was asked for. To LOG_USER, priority notice. */
 void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -9,6 +9,7 @@
 #include "sentryfs/change.h"
 #include "sentryfs/clock.h"
 #include "sentryfs/crowd.h"
+#include "sentryfs/dialect.h"
 #include "sentryfs/guard.h"
 #include "sentryfs/list.h"
 #include "sentryfs/options.h"
@@ -29,6 +30,7 @@ struct mount {
 	struct tree tree;
 	struct changes changes;
 	struct access access;
+	struct dialect dialect;
 	struct guard guard;
 	struct scratches scratches;
 	struct searches searches;
@@ -49,13 +51,15 @@ int mount_init(struct mount *m, const struct options *o, const char *token, cons
 /* Opens the store, if the options want one. */
 void mount_keep(struct mount *m);
 void mount_done(struct mount *m);
+/* The answer of /api/0/ (empty: none came): which server it is, what the token may do. */
+void mount_learn(struct mount *m, struct str whoami);
 /* Forgets what was told by the server, so that the next look asks again. */
 void mount_refresh(struct mount *m);
 /* The same, and the token is read again from where it was. */
 void mount_reload(struct mount *m);
 
 /* Expands a row's path for `n`; see struct kind. 0, -ENAMETOOLONG, or -EINVAL for a
- * placeholder that the node has no value for. */
+ * placeholder that the node has no value for. The template is written as for Sentry. */
 int mount_url(const struct mount *m, const struct node *n, const char *template, struct str own, struct buf *b);
 
 #endif

@@ -44,6 +44,8 @@ struct options {
 /* Reads argv, environment and rc file. 0; or -EINVAL after one sentence on `err`
  * that names the option, its value and what is accepted. */
 int options_parse(struct options *o, int argc, char **argv, FILE *err);
+/* The same of a command that mounts nothing: [options] [ORG[/PROJECT]]. */
+int options_parse_source(struct options *o, int argc, char **argv, FILE *err);
 void options_done(struct options *o);
 void options_help(FILE *out);
 
@@ -59,6 +61,8 @@ int token_read(const struct options *o, char **ret, enum token_place *place, FIL
 /* The same from where it was found, and from nowhere else. -EOPNOTSUPP without a sentence
  * where that can be read once only: a variable, a pipe. */
 int token_again(const struct options *o, enum token_place place, char **ret, FILE *err);
+/* Where that is, for a person; owned by the caller, NULL without memory. */
+char *token_where(const struct options *o, enum token_place place);
 void token_free(char *token);
 
 #endif

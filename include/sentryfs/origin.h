@@ -13,6 +13,11 @@ char *origin_parse(struct str text, bool bare);
  * localhost, [::1]). `origin` comes from origin_parse. */
 bool origin_is_safe(const char *origin);
 
+/* Whether a token for `origin` may also go to `told`, which a server there named: both are
+ * sentry.io or below it, over https without a port; or both are this machine. Both come
+ * from origin_parse. */
+bool origin_is_region(const char *origin, const char *told);
+
 /* Is it this machine, whatever the scheme? */
 bool origin_is_loopback(const char *origin);
 

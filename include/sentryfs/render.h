@@ -16,6 +16,15 @@
 
 /* The member, or an empty value where it is absent or null. */
 struct str render_get(struct str object, const char *key);
+/* The members of an object that is looked into often, found in one pass. */
+struct members {
+	struct str object;
+	struct str names[48], values[48]; /* JSON */
+	size_t n;
+};
+void members_read(struct members *m, struct str object);
+struct str members_get(const struct members *m, const char *key); /* as render_get */
+
 /* Is it a string of this text? */
 bool render_is(struct str value, const char *text);
 bool render_u64(struct str value, uint64_t *ret); /* a number, or a string that is one */

@@ -9,4 +9,7 @@
  * 0, or -errno after one sentence in `why`. What was learnt stays in the cache. */
 int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *why);
 
+/* What the server says of the token, into m->access; one request. The same. */
+int root_whoami(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *why);
+
 #endif

@@ -18,7 +18,7 @@ struct search {
 	struct buf query;  /* what `query=` says; may be empty, which is all statuses */
 	struct buf params; /* "&key=value", once more for each, encoded for a URL */
 	unsigned limit;	   /* issues at the most; 0: not said */
-	const char *why;   /* of -EINVAL; a literal */
+	const char *why;   /* of -EINVAL or -EOPNOTSUPP; a literal */
 };
 
 #define SEARCH_LIMIT_MAX 100000u

@@ -9,6 +9,9 @@
  * lacks what is shown). */
 int show_json(struct buf *b, const struct source *s);	  /* the server's bytes, re-indented */
 int show_field(struct buf *b, const struct source *s);	  /* the member named as the row; one line */
+int show_word(struct buf *b, const struct source *s);	  /* the same of a status, in today's word */
+int show_lines(struct buf *b, const struct source *s);	  /* a listing's objects, one a line */
+int show_bytes(struct buf *b, const struct source *s);	  /* as they are */
 int show_assigned(struct buf *b, const struct source *s); /* e-mail, user:ID, team:SLUG or none */
 int show_activity(struct buf *b, const struct source *s); /* one line an entry, newest first */
 int show_comment(struct buf *b, const struct source *s);

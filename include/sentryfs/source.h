@@ -36,8 +36,21 @@ void source_done(struct source *s); /* gives back what was got, all of it zero e
 #define cleanup_source __attribute__((cleanup(source_done)))
 /* The same, shown: the file's bytes. The caller owns *ret. */
 int source_content(struct op *op, const struct node *n, bool peek, struct blob **ret, uint64_t *stamp);
+/* op_need for the node's row. -EOPNOTSUPP where the answer shows that the server has nothing of its
+ * feature: from then on the row is not there. */
+int source_need(struct op *op, const struct node *n, struct ask *a, struct resource **ret);
+/* Says that the server lacks the feature of `name`, at or below `n`, in the errors and the issue's
+ * last-error: -EOPNOTSUPP. */
+int source_lacks(struct op *op, const struct node *n, const char *name, enum feature f);
+/* The most that an attachment may have: what a body may. */
+#define SOURCE_BYTES_MAX (UINT64_C(16) << 20)
+
 /* Notes that what the server said is not what this file shows. */
 void source_report(struct op *op, const struct node *n, int r);
+
+/* Is an event of that time still the issue's newest, by the row that a listing of issues has of it? -ENOENT: no,
+ * or no listing tells; -EINPROGRESS: that listing is being refreshed. */
+int source_is_latest(struct op *op, const struct node *issue, const struct timespec *event);
 
 /* What came as the latest, oldest or recommended event of an issue is the document of that
  * event's id too; `n` is below the issue. */

@@ -11,7 +11,8 @@
 
 #define URL_ACCEPTED "https://HOST[:PORT] (or http://), without a path, a query or a user"
 
-/* ORG, ORG/PROJECT, sentry:HOST[:PORT][/ORG[/PROJECT]]; none and "" name nothing. */
+/* ORG, ORG/PROJECT, sentry:HOST[:PORT][/ORG[/PROJECT]], the address of a web page; none and
+ * "" name nothing. */
 int target_source(struct options *o, const char *source, FILE *err);
 
 /* The address, organization and project where they are still NULL. */

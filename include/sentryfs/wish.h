@@ -20,7 +20,8 @@ void wish_done(struct wish *w);
 /*
  * Fills *w from `value` (trimmed) for the field `n` of `issue`. `fresh`: the issue's
  * present value can be believed, so an equal one asks for nothing. 0; -EINPROGRESS while
- * a name is looked up; -EINVAL for what is not of the field's grammar; -ENOENT, -EACCES
+ * a name is looked up; -EINVAL for what is not of the field's grammar, -EOPNOTSUPP for what the
+ * server does not do; -ENOENT, -EACCES
  * for a name that cannot be looked up.
  */
 typedef int wish_fn(struct op *op, const struct node *n, const struct item *issue, bool fresh, struct str value,
@@ -36,7 +37,10 @@ wish_fn wish_status, wish_details, wish_assignee, wish_priority, wish_flag;
 struct buf *wish_body(struct wish *w);		    /* the next one, empty */
 struct buf *wish_expect(struct wish *w);	    /* empty */
 int wish_refuse(struct wish *w, const char *words); /* -EINVAL */
-int wish_end(const struct wish *w);		    /* 0, or what went wrong in a buffer */
+int wish_lacks(struct wish *w, enum feature f);	    /* -EOPNOTSUPP: the server has no such thing */
+/* What the server wants in every body besides. 0 or -errno. */
+int wish_complete(struct wish *w, const struct dialect *d, const struct item *issue);
+int wish_end(const struct wish *w); /* 0, or what went wrong in a buffer */
 bool wish_shows(const struct item *issue, struct str expect);
 
 #define WISH_STATUS                                                                                                    \

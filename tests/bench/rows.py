@@ -264,7 +264,7 @@ def grep_newest(bench, name, full_page, limits=False):
     server = bench.server(1000, "--events", each * OLD)
     paths = events_of(server, ids_of(server, n), each)
     options = (f"--max-issues={n}", f"--max-events={each}")
-    ours = Ours(bench, server, "cd ISSUES && grep -rc eventID */events", *options, lines=len(paths))
+    ours = Ours(bench, server, "cd ISSUES && grep -rc --include='*.json' eventID */events", *options, lines=len(paths))
     if limits:
         figure = At("within 1.2; at most 30 requests", 1 / 1.2, 30)
         others = [(Floor(f"30 requests at {OTHER} a second", 30 / OTHER, 30), figure)]

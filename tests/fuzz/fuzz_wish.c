@@ -2,6 +2,7 @@
 /* What a user may write into a control file, against issues of several states: a refusal in words, or good JSON. */
 #include "fuzz.h"
 
+#include "sentryfs/mount.h"
 #include "sentryfs/wish.h"
 
 static const char *const issues[] = {
@@ -31,6 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct item item = {0};
 	struct node node = {0};
 	struct wish w = {0};
+	struct mount mount = {0};
+	struct op op = {.mount = &mount};
 	int r;
 
 	/* control.c lets nothing else through */
@@ -38,9 +41,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	item.json = blob_new(issues[data[0] % COUNT(issues)], strlen(issues[data[0] % COUNT(issues)]));
 	MUST(item.json);
-	node.name = fields[data[1] % COUNT(fields)].name;
-	r = fields[data[1] % COUNT(fields)].ask(NULL, &node, &item, data[1] & 0x80, value, &w);
-	MUST(r == 0 || (r == -22 && w.words) || r == -27 /* EFBIG */);
+	if (data[1] & 0x40)
+		dialect_learn(&mount.dialect,
+			      data[1] & 0x20 ? STR("{\"version\":\"6.2\"}") : STR("{\"version\":\"5.2\"}"), false);
+	node.name = fields[(data[1] & 0x1f) % COUNT(fields)].name;
+	r = fields[(data[1] & 0x1f) % COUNT(fields)].ask(&op, &node, &item, data[1] & 0x80, value, &w);
+	if (!r)
+		r = wish_complete(&w, &mount.dialect, &item);
+	/* EINVAL, EOPNOTSUPP, EFBIG, and of a server that wants a status where there is none EBADMSG */
+	MUST(r == 0 || ((r == -22 || r == -95) && w.words) || r == -27 || r == -74);
 	if (!r) {
 		MUST(w.n <= WISH_BODIES);
 		for (unsigned i = 0; i < w.n; i++) {

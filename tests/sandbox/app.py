@@ -10,7 +10,8 @@ import signal
 import sys
 import time
 
-from . import control, faults, gallery, hostile, reference, routes_issue, routes_issues, routes_org, routes_project, routing, wire
+from . import (control, dialects, faults, gallery, hostile, reference, routes_issue, routes_issues, routes_org, routes_project,
+               routing, wire)
 from .events import Events
 from .wire import Response
 from .world import World
@@ -32,7 +33,12 @@ def options(argv):
     p.add_argument("--rate-limits", action="store_true", help="refuse with 429 what exceeds the limits")
     p.add_argument("--same-limit", type=number, default=0, metavar="N", help="every endpoint's limit is N and none is "
                    "on what runs at once; servers of one's own say 999 and refuse nothing")
-    p.add_argument("--dialect", choices=["sentry"], default="sentry")
+    p.add_argument("--dialect", choices=dialects.NAMES, default="sentry", help="whose shapes, errors and paths (sentry)")
+    p.add_argument("--new-shapes", action="store_true", help="a self-hosted server that is up to date")
+    p.add_argument("--without", default="", metavar="A,B", help="these parts of an issue are not there, such as hashes")
+    p.add_argument("--dump-bytes", type=number, default=0, help="issues with attachments have a core.dmp too, of "
+                   "about so many bytes")
+    p.add_argument("--region-url", metavar="URL", help="where the organization says that it lives")
     p.add_argument("--events-from", metavar="DIR", help="adds the project `reference`, made from event files")
     p.add_argument("--gallery", action="store_true", help="adds the project `gallery`, an issue of each platform")
     p.add_argument("--scopes", help="scopes of the printed token, separated by commas (default: all)")
@@ -64,6 +70,8 @@ class App:
         self.plan = faults.Plan()
         if args.hostile:
             self.plan.replace(hostile.rules())
+        self.dialect = dialects.make(self)
+        self.without = [w for w in args.without.split(",") if w]
         self.log = []
         if args.gallery:
             gallery.load(self.world)
@@ -108,7 +116,10 @@ class App:
 
     async def answer(self, request):
         try:
-            return await routing.dispatch(self, request)
+            if any(f"/{part}/" in request.path for part in self.without):
+                return self.dialect.after(request, routing.catch_all(request))
+            response = self.dialect.before(request) or await routing.dispatch(self, request)
+            return self.dialect.after(request, response)
         except Exception as e:      # a bug of the sandbox must be seen by the test, not hang it
             import traceback
             traceback.print_exc()

@@ -181,7 +181,7 @@ def single(world, issue, user, origin, collapse=(), expand=()):
     if issue.assigned and issue.assigned[0] == "user":
         people[issue.assigned[1]] = world.people.by_id(issue.assigned[1])
     out["participants"] = [dict(u.full(), type="user") for u in people.values()]
-    out.update(pluginActions=[], pluginIssues=[], pluginContexts=[], userReportCount=0)
+    out.update(pluginActions=[], pluginIssues=[], pluginContexts=[], userReportCount=len(world.reports_of(issue)))
     if "release" not in collapse:
         n = (issue.shape >> 5) % 8
         out["firstRelease"] = release(world, issue, releases[n], issue.first) if releases else None

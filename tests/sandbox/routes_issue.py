@@ -290,8 +290,10 @@ def list_activities(app, request):
 @route("GET", BASE + "/user-reports/", EVENT)
 @route("GET", BASE + "/user-feedback/", EVENT)
 def user_reports(app, request):
-    find(app, request)
-    page, headers = cursors.seek(request, [], [], cursors.per_page(request))
+    _, shown = find(app, request)
+    have = app.world.reports_of(shown)
+    from .query import moment
+    page, headers = cursors.seek(request, have, [-moment(r["dateCreated"]) for r in have], cursors.per_page(request))
     return reply(page, headers=headers)
 
 

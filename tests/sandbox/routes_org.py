@@ -15,7 +15,7 @@ def organization(app, request, whole=False):
         "id": w.id, "slug": w.slug, "name": w.name, "status": {"id": "active", "name": "active"},
         "dateCreated": w.created, "isEarlyAdopter": False, "require2FA": False,
         "avatar": {"avatarType": "letter_avatar", "avatarUuid": None, "avatarUrl": None},
-        "links": {"organizationUrl": request.origin, "regionUrl": request.origin}, "hasAuthProvider": False,
+        "links": {"organizationUrl": request.origin, "regionUrl": app.args.region_url or request.origin}, "hasAuthProvider": False,
         "allowMemberInvite": True, "allowMemberProjectCreation": True, "allowSuperuserAccess": False,
         "features": ["open-membership", "event-attachments"], "extraOptions": {}, "access": sorted(request.token.scopes),
         "onboardingTasks": [],

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """One project: itself, its events, members, teams, environments, releases, attachments of its events."""
 
+from urllib.parse import quote
+
 from . import catalog, cursors
 from .cursors import ApiError, detail
 from .people import PROJECT, RELEASES
@@ -125,7 +127,7 @@ def attachment(app, request):
     if request.get("download") is None:
         return reply(found)
     return Response(200, app.world.attachment_bytes(found), {
-        "Content-Type": "application/octet-stream", "Content-Disposition": f'attachment; filename="{found["name"]}"'})
+        "Content-Type": "application/octet-stream", "Content-Disposition": f'attachment; filename="{quote(found["name"])}"'})
 
 
 @route("GET", "/projects/{org}/{project}/members/", PROJECT)

@@ -344,14 +344,18 @@ class World:
                     yield issue
 
     def attachments_of(self, issue):
-        """A few issues have a log and a screenshot at their newest event."""
-        if issue.number % 10 != 3 or issue.literal:
+        """A few issues have a log and a screenshot at their newest event, the hostile one a name."""
+        if (issue.number % 10 != 3 and issue.title != catalog.HOSTILE_TITLE) or issue.literal:
             return []
         when, origin, serial = self.refs(issue)[0]
         eid = self.event_id(origin, serial)
         out = []
-        for i, (name, kind, mime) in enumerate((("view.log", "event.attachment", "text/plain"),
-                                                ("screenshot.png", "event.attachment", "image/png"))):
+        files = [("view.log", "event.attachment", "text/plain"), ("screenshot.png", "event.attachment", "image/png")]
+        if issue.number == 2:
+            files = [("../../etc/pass\u202ewd\x1b[2J\n.txt", "event.attachment", "text/plain")]
+        if self.args.dump_bytes:
+            files.append(("core.dmp", "event.minidump", "application/x-dmp"))
+        for i, (name, kind, mime) in enumerate(files):
             one = {"id": str(issue.id * 10 + i), "event_id": eid, "type": kind, "name": name, "mimetype": mime,
                    "dateCreated": iso(when + i, True), "size": 0, "headers": {"Content-Type": mime}, "sha1": None}
             body = self.attachment_bytes(one)
@@ -359,8 +363,20 @@ class World:
             out.append(one)
         return out[::-1]
 
-    @staticmethod
-    def attachment_bytes(one):
+    def reports_of(self, issue):
+        """What users wrote of the newest event of a few issues, the newest first."""
+        if issue.number % 10 != 3 or issue.literal:
+            return []
+        when, origin, serial = self.refs(issue)[0]
+        eid = self.event_id(origin, serial)
+        return [{"id": str(issue.id * 10 + i), "eventID": eid, "name": name, "email": f"{name.lower()}@mail.example",
+                 "comments": text, "dateCreated": iso(when + (2 - i) * MINUTE, True), "user": None,
+                 "event": {"id": eid, "eventID": eid}}
+                for i, (name, text) in enumerate((("Ana", "It broke.\nTwice — \x1b[31mred\x1b[0m."), ("Bo", "")))]
+
+    def attachment_bytes(self, one):
+        if one["name"] == "core.dmp":
+            return bytes(range(256)) * (self.args.dump_bytes // 256) + b"MDMP"
         if one["name"].endswith(".png"):
             return (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\nIDATx\x9cc`\0"
                     b"\0\0\x02\0\x01H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82")

@@ -502,6 +502,54 @@ static void test_links(void **state)
 	end(&f);
 }
 
+/* A list that is older than it may be tells it while the issue's row has no newer event, which costs one look at
+ * the issues' listing for all of them. */
+static void test_links_later(void **state)
+{
+	static const char *const lists[] = {
+		"[{\"id\":\"5\",\"shortId\":\"WEB-1\",\"project\":{\"slug\":\"web\"},\"lastSeen\":\"2026-01-01T00:00:"
+		"00Z\"}]",
+		"[{\"id\":\"5\",\"shortId\":\"WEB-1\",\"project\":{\"slug\":\"web\"},\"lastSeen\":\"2026-01-01T00:00:"
+		"31Z\"}]",
+	};
+	struct script_reply r;
+	struct fixture f;
+	char want[64];
+
+	(void)state;
+	for (size_t newer = 0; newer < 2; newer++) {
+		size_t n;
+
+		begin_with(&f, lists[0]);
+		{
+			cleanup_buf struct buf b = {0};
+
+			put_events(&b, 0, 30, false);
+			listed(&f, f.events, b.data);
+		}
+		n = f.script.n;
+		f.script.clock.now += 31000;
+		assert_int_equal(links(&f, "oldest.json", 29), 0);
+		snprintf(want, sizeof(want), "%032x.json", newer ? 77 : 1);
+		script_run(&f.mount, &r, verb_readlink, entry(&f, f.events, "latest.json"), NULL);
+		assert_int_equal(r.form, REPLY_NONE);
+		assert_int_equal(f.script.n, n + 1);
+		script_asked(&f.script, n, LIST);
+		script_answer(&f.script, n, 200, NULL, lists[newer]);
+		op_tick(&f.mount);
+		assert_int_equal(f.script.n, n + 1 + newer);
+		if (newer) {
+			script_asked(&f.script, n + 1, EVENTS "latest/");
+			script_answer(&f.script, n + 1, 200, NULL,
+				      "{\"eventID\":\"0000000000000000000000000000004d\"}");
+			op_tick(&f.mount);
+		}
+		assert_int_equal(r.form, REPLY_TEXT);
+		assert_string_equal(r.text, want);
+		end(&f);
+	}
+}
+
 /* Of a listing that was cut the oldest is not known. */
 static void test_links_of_a_part(void **state)
 {
@@ -532,6 +580,7 @@ int main(void)
 		cmocka_unit_test(test_smaller_page),  cmocka_unit_test(test_page_without_it),
 		cmocka_unit_test(test_failing_page),  cmocka_unit_test(test_events_of_siblings),
 		cmocka_unit_test(test_links),	      cmocka_unit_test(test_links_of_a_part),
+		cmocka_unit_test(test_links_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -363,7 +363,7 @@ static void test_words(void **state)
 	words_are("<!DOCTYPE html><html><body>502</body></html>", "an HTML page, not an answer of the API");
 	words_are("{\"detail\":[{\"type\":\"missing\",\"loc\":[\"query\",\"limit\"],\"msg\":\"Field required\","
 		  "\"ctx\":{\"a\":\"b\"}}]}",
-		  "type: missing; Field required");
+		  "Field required");
 	words_are("plain words\nand more", "plain words");
 	words_are("{\"detail\":\"esc\\u001b[2J\\nape\"}", "esc [2J ape");
 	words_are(" \r\n", "");

@@ -768,21 +768,27 @@ static void test_comments(void **state)
 	script_answer(&f.script, 6, 200, NULL, "[]");
 	ended(c, -EIO);
 	assert_int_equal(f.issue->comments, 4);
+	/* what is no comment does not tell that one was made */
+	c = comment(&f, "POST", NULL, expect, 1);
+	script_answer(&f.script, 7, 200, NULL, "\"text\"");
+	script_asked(&f.script, 8, COMMENTS);
+	script_answer(&f.script, 8, 200, NULL, "[]");
+	ended(c, -EIO);
 	/* another text */
 	c = comment(&f, "PUT", note, expect, 0);
 	assert_ptr_equal(note->change, c);
-	script_answer(&f.script, 7, 200, NULL, "{\"id\":\"9\",\"data\":{\"text\":\"hi\"}}");
+	script_answer(&f.script, 9, 200, NULL, "{\"id\":\"9\",\"data\":{\"text\":\"hi\"}}");
 	ended(c, 0);
 	assert_string_equal(note->json->data, "{\"id\":\"9\",\"data\":{\"text\":\"hi\"}}");
 	/* and the end of it; an answer without a body */
 	c = comment(&f, "DELETE", note, NULL, -1);
-	script_answer(&f.script, 8, 204, NULL, "");
+	script_answer(&f.script, 10, 204, NULL, "");
 	ended(c, 0);
 	assert_int_equal(note->gone, ITEM_DELETED);
 	assert_int_equal(f.issue->comments, 3);
 	f.issue->comments = 0; /* somebody else was faster */
 	c = comment(&f, "DELETE", note, NULL, -1);
-	script_answer(&f.script, 9, 204, NULL, "");
+	script_answer(&f.script, 11, 204, NULL, "");
 	ended(c, 0);
 	assert_int_equal(f.issue->comments, 0);
 	item_unref(note);

@@ -19,6 +19,7 @@ struct issue {
 	unsigned id;
 	int64_t last; /* ms */
 	bool gone;
+	bool urgent; /* its priority was changed by somebody */
 };
 
 enum cursors { SEEK, OPAQUE, OFFSET };
@@ -144,8 +145,11 @@ static void put_issue(struct buf *b, const struct issue *i, bool nameless)
 
 	gmtime_r(&s, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-	buf_printf(b, "%s{\"id\":\"%u\",\"shortId\":\"%s%u\",\"project\":{\"slug\":\"web\"},\"lastSeen\":\"%s.%03dZ\"}",
-		   b->len > 1 ? "," : "", i->id, nameless ? "/" : "WEB-", i->id, when, (int)(i->last % 1000));
+	buf_printf(b,
+		   "%s{\"id\":\"%u\",\"shortId\":\"%s%u\",\"project\":{\"slug\":\"web\"},\"lastSeen\":\"%s.%03dZ\","
+		   "\"priority\":\"%s\"}",
+		   b->len > 1 ? "," : "", i->id, nameless ? "/" : "WEB-", i->id, when, (int)(i->last % 1000),
+		   i->urgent ? "high" : "low");
 }
 
 /* The cursor that the i-th request has; false: none. */
@@ -999,7 +1003,16 @@ static size_t ask(struct fixture *f)
 	return f->script.n - n;
 }
 
-/* A status change, a delete and a merge elsewhere are seen when all is asked for. */
+static bool is_urgent(const struct fixture *f, const char *name)
+{
+	const struct item *i = map_get(&f->listing->by_name, str_of(name));
+
+	assert_non_null(i);
+	return str_has(blob_str(i->json), "high");
+}
+
+/* A change of a field, and a status change, a delete or a merge that take an issue out, are seen when all is
+ * asked for. */
 static void test_sweep(void **state)
 {
 	struct fixture *f = begin(600);
@@ -1010,17 +1023,20 @@ static void test_sweep(void **state)
 	assert_int_equal(ask(f), 0);
 	issue_of(f, 17)->gone = true;
 	issue_of(f, 18)->gone = true;
+	issue_of(f, 20)->urgent = true;
 	for (unsigned i = 1; i < 10; i++) {
 		f->script.clock.now += 30001;
 		if (i == 5)
 			moves_up(f, 300);
 		assert_int_equal(ask(f), 1);
 		assert_int_equal(f->listing->n, 600);
+		assert_false(is_urgent(f, "WEB-20"));
 	}
 	lists(f, 0, 300);
 	f->script.clock.now += 30001;
 	assert_int_equal(ask(f), 6);
 	lists_all(f, 598);
+	assert_true(is_urgent(f, "WEB-20"));
 	f->script.clock.now += 30001;
 	assert_int_equal(ask(f), 1);
 	/* after a change of ours that made it untrue, too */

@@ -99,11 +99,52 @@ static void test_bounds(void **state)
 	judges("is:unresolved", "[]", true);
 }
 
+/* Whom an issue belongs to, by the names that its JSON tells. */
+static void test_assigned(void **state)
+{
+	static const char jane[] =
+		"{\"assignedTo\":{\"type\":\"user\",\"id\":1,\"email\":\"jane@x\",\"name\":\"Jane\"}}";
+	static const char team[] = "{\"assignedTo\":{\"type\":\"team\",\"id\":\"1\",\"name\":\"web\"}}";
+	static const char nameless[] = "{\"assignedTo\":{\"type\":\"user\",\"id\":\"1\"}}";
+	static const struct {
+		const char *query, *me, *issue;
+		bool want;
+	} cases[] = {
+		{"assigned:me", NULL, jane, false},
+		{"assigned:me", "1", jane, false},
+		{"assigned:me", "2", jane, true},
+		{"!assigned:me", "1", jane, true},
+		{"!assigned:me", "2", jane, false},
+		{"assigned:me", "1", team, true},
+		{"assigned:me", "1", OPEN, true},
+		{"assigned:jane@x", NULL, jane, false},
+		{"assigned:JANE@X", NULL, jane, false},
+		{"assigned:bob@x", NULL, jane, true},
+		{"assigned:bob@x", NULL, nameless, false},
+		{"assigned:bob@x", NULL, team, true},
+		{"assigned:bob", NULL, jane, false},
+		{"assigned:#web", NULL, team, false},
+		{"!assigned:#web", NULL, team, true},
+		{"assigned:#backend", NULL, team, false}, /* its slug may differ from its name */
+		{"assigned:#web", NULL, jane, true},
+		{"assigned:my_teams", "1", team, false},
+		{"assigned:[bob@x, none]", NULL, jane, false},
+		{"assigned:\"bob@x\"", NULL, jane, false},
+		{"assigned:", NULL, jane, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (query_excludes(str_of(cases[i].query), str_of(cases[i].issue), cases[i].me) != cases[i].want)
+			fail_msg("%s: %s", cases[i].query, cases[i].issue);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_assigned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#ifndef SENTRYFS_WEBURL_H
+#define SENTRYFS_WEBURL_H
+
+#include "sentryfs/str.h"
+
+/*
+ * What the address of a page of Sentry's web interface names, as it stands in a
+ * browser's address bar:
+ *
+ *     https://acme.sentry.io/issues/123/events/0123...ef/?project=7
+ *     https://sentry.example.com/organizations/acme/issues/?project=7
+ *     https://sentry.io/acme/web/issues/123/             (old)
+ *     https://glitchtip.example.com/acme/issues/123      (GlitchTip)
+ *
+ * A customer domain, SLUG.sentry.io, is organization SLUG at https://sentry.io.
+ */
+struct weburl {
+	char *origin;  /* as origin_parse gives it; owned, as the others */
+	char *org;     /* NULL: the page names none */
+	char *project; /* a slug or an id; NULL: none, several or all */
+	char *issue;   /* a number or a short id; NULL: none */
+	char *event;   /* NULL: none */
+};
+
+bool weburl_is(struct str text); /* begins with http(s):// */
+/* 0; -EINVAL: no address, or one with a user in it; -ENOMEM. weburl_done in every case. */
+int weburl_parse(struct str text, struct weburl *u);
+void weburl_done(struct weburl *u);
+
+#endif

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""The life of a mount: killed and mounted again, busy, lazily unmounted, two hundred who hang, ends and their codes."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import PLAIN, PROGRAM, wait_until
+from writing import ISSUES, error_of
+
+MOUNTS = "/proc/self/mounts"
+HUNG = 200
+
+
+def is_mounted(where):
+    with open(MOUNTS, encoding="utf-8") as f:
+        return str(where) in f.read()
+
+
+def kill(m):
+    os.kill(m.pid, signal.SIGKILL)
+    assert m.gone()
+    os.close(m.pidfd)
+    m.pid = None
+
+
+def test_killed_named_unmounted_mounted_again(mount, sandbox):
+    """A killed program leaves "Transport endpoint is not connected"; the next start says what to type, and that works."""
+    m = mount()
+    names = os.listdir(m.where / ISSUES)
+    kill(m)
+    assert error_of(os.listdir, m.where / ISSUES) == "ENOTCONN"
+    start = [PROGRAM, f"--url={sandbox.url}", m.where]
+    again = subprocess.run(start, capture_output=True, text=True, env=m.env, timeout=20)
+    assert again.returncode == 2 and "stale mount" in again.stderr, again.stderr
+    told = re.search(r"fusermount3 -u \S+", again.stderr)[0]
+    assert subprocess.run(["sh", "-c", told], check=False).returncode == 0, told
+    m = mount()
+    assert m.start.returncode == 0 and os.listdir(m.where / ISSUES) == names
+
+
+def test_auto_unmount(mount):
+    m = mount("-o", "auto_unmount")
+    assert m.start.returncode == 0, m.start.stderr
+    kill(m)
+    wait_until(lambda: not is_mounted(m.where), "the unmount")
+    assert os.listdir(m.where) == []
+
+
+def test_busy_then_lazily(mount, sandbox):
+    m = mount()
+    file = open(m.where / ISSUES / "WEB-1/issue.json", "rb")
+    begun = file.read(10)
+    busy = subprocess.run(["fusermount3", "-u", m.where], capture_output=True, text=True)
+    assert busy.returncode == 1 and "busy" in busy.stderr, busy
+    assert os.listdir(m.where / ISSUES), "a refused unmount changes nothing"
+    assert subprocess.run(["fusermount3", "-uz", m.where]).returncode == 0
+    assert not is_mounted(m.where) and os.listdir(m.where) == []
+    # who is in there goes on until it leaves
+    assert not select.select([m.pidfd], [], [], 0.2)[0]
+    assert (begun + file.read()).endswith(b"}\n")
+    file.close()
+    assert m.gone()
+    os.close(m.pidfd)
+    m.pid = None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
+def test_two_hundred_who_hang_can_all_be_interrupted(mount, sandbox, number):
+    m = mount()
+    names = os.listdir(m.where / ISSUES)
+    sandbox.forget()
+    sandbox.faults({"path": "/issues/[^/]+/", "hang": "before-headers"})
+    files = ("details.json", "events/recommended.json", "hashes", "comments")
+    paths = [m.where / ISSUES / names[n % len(names)] / files[n // len(names) % len(files)] for n in range(HUNG)]
+    readers = [subprocess.Popen(["env", "--default-signal=INT", "cat" if "." in p.name else "ls", p],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for p in paths]
+    wait_until(lambda: len(sandbox.requests()) >= 8, "requests")
+    wait_until(lambda: int(m.status()["operations"]) > HUNG, "the readers")
+    # what is known is given out all the same
+    begin = time.monotonic()
+    assert all((m.where / ISSUES / n / "title").read_text() for n in names[:20])
+    assert not PLAIN or time.monotonic() - begin < 2
+    begin = time.monotonic()
+    for r in readers:
+        r.send_signal(number)
+    assert {r.wait(20) for r in readers} == {-number}
+    took = time.monotonic() - begin
+    assert not PLAIN or took < 3, f"{HUNG} readers ended in {took:.1f} s"
+    sandbox.faults()
+    wait_until(lambda: error_of((m.where / ISSUES / names[5] / "details.json").read_bytes) is None, "an answer")
+
+
+def test_the_end_under_readers_who_hang(mount, sandbox):
+    """SIGTERM: each of them is told, none stays."""
+    m = mount()
+    names = os.listdir(m.where / ISSUES)
+    sandbox.faults({"path": "/issues/[^/]+/", "hang": "before-headers"})
+    found = []
+    readers = [threading.Thread(target=lambda n=n: found.append(
+        error_of((m.where / ISSUES / n / "details.json").read_bytes))) for n in names[:20]]
+    known = int(m.status()["operations"])
+    for r in readers:
+        r.start()
+    wait_until(lambda: int(m.status()["operations"]) > known + 60, "the readers")
+    os.kill(m.pid, signal.SIGTERM)
+    assert m.gone()
+    for r in readers:
+        r.join(20)
+    assert len(found) == 20 and set(found) <= {"ENOTCONN", "ECONNABORTED"}, found
+    assert not is_mounted(m.where)
+    os.close(m.pidfd)
+    m.pid = None
+
+
+# ---- into the background ----
+
+def test_the_parent_ends_when_the_tree_can_be_used(mount, sandbox):
+    """0, and nothing on the terminal; whoever waits for the end of its output does not wait for the mount's."""
+    m = mount()
+    assert (m.start.returncode, m.start.stdout, m.start.stderr) == (0, "", "")
+    assert os.listdir(m.where / ISSUES)
+    assert os.readlink(f"/proc/{m.pid}/cwd") == "/"
+    assert [os.readlink(f"/proc/{m.pid}/fd/{n}") for n in range(3)] == ["/dev/null"] * 3
+    assert os.getsid(m.pid) == m.pid and os.getppid() != m.pid
+
+
+@pytest.mark.parametrize("args,code,words", [
+    (["--nonsense"], 2, "nonsense"), (["--timeout=0"], 2, "timeout"), ([], 2, "mount point"),
+    (["acme/nosuch", "{m}"], 1, "no project nosuch"), (["--help"], 0, ""), (["--version"], 0, ""),
+])
+def test_exit_codes(sandbox, tmp_path, args, code, words):
+    (tmp_path / "m").mkdir()
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": sandbox.token}
+    done = subprocess.run([PROGRAM, f"--url={sandbox.url}", *(a.format(m=tmp_path / "m") for a in args)], env=env,
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == code and words in done.stderr, done
+    assert not is_mounted(tmp_path / "m")
+
