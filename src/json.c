@@ -114,6 +114,7 @@ static cJSON *parse_with_hooks(struct str s, const char **end)
 /* Puts \ufffd in the place of each half of a surrogate pair; false when there is none. */
 static bool mend_surrogates(char *text, size_t n)
 {
+	static const char mended[4] = {'f', 'f', 'f', 'd'};
 	bool any = false;
 
 	for (size_t i = 0; i + 1 < n; i++) {
@@ -133,7 +134,7 @@ static bool mend_surrogates(char *text, size_t n)
 			i += 10;
 			continue;
 		}
-		memcpy(text + i + 1, "fffd", 4);
+		memcpy(text + i + 1, mended, sizeof(mended));
 		any = true;
 	}
 	return any;
