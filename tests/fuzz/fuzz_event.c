@@ -22,6 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&lines, BUF_MAX_DEFAULT);
 	MUST(!show_event(&shown, &s) && !shown.error && shown.len <= (size_t)1 << 20);
 	MUST(!show_frames(&lines, &s) && !lines.error);
+	MUST(!shown.len || shown.data[shown.len - 1] == '\n');
+	MUST(!lines.len || lines.data[lines.len - 1] == '\n');
 	MUST(fuzz_is_plain(buf_str(&shown), true) && fuzz_is_plain(buf_str(&lines), true));
 	return 0;
 }
