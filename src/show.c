@@ -46,18 +46,15 @@ int show_field(struct buf *b, const struct source *s)
 
 int show_word(struct buf *b, const struct source *s)
 {
-	cleanup_buf struct buf word = {0};
 	struct str bytes;
 	int r = json_member(s->json, s->kind->name, &bytes);
 
 	if (r && r != -ENOENT)
 		return r;
-	buf_init(&word, BUF_MAX_DEFAULT);
 	if (!r)
-		json_plain(&word, bytes);
-	text_clean(b, dialect_status(buf_str(&word)), false);
+		show_value(b, dialect_status(bytes));
 	buf_addc(b, '\n');
-	return word.error;
+	return 0;
 }
 
 int show_bytes(struct buf *b, const struct source *s)

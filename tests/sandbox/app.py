@@ -100,6 +100,7 @@ class App:
         rule = self.plan.find(request)
         if rule is None:
             return await self.answer(request)
+        request.entry["note"] = rule.spec.get("note")
         if "delay_ms" in rule.spec:
             await asyncio.sleep(rule.spec["delay_ms"] / 1000)
         if "strip" in rule.spec:
