@@ -105,7 +105,7 @@ TESTS = {
         r"test_a_server_that_takes_no_made_up_cursor_is_asked_in_order\[answer0\]": "parts",
         r"test_issues_that_move_while_it_is_listed_are_neither_lost_nor_twice": "parts",
     },
-    "test_mount_random.py": {r"test_nothing_wrong_under_random_faults": "platform"},
+    "test_mount_random.py": {r"test_nothing_wrong_under_random_faults": "substatus"},
     "test_mount_read.py": {
         r"test_a_link_is_listed_where_the_listing_tells_where_it_leads\[.*\]": "oldest",
         r"test_an_issue_has_every_file_of_the_table": "substatus",
