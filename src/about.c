@@ -224,10 +224,7 @@ int show_ignore(struct buf *b, const struct source *s)
 
 		if (links && (k->parent == KIND_ORG || k->parent == KIND_PROJECT) && k->parent >= root)
 			buf_printf(b, "%s%s%s/\n", root < KIND_ORG ? "/*" : "",
-				   k->parent == KIND_ORG  ? "/"
-				   : root == KIND_PROJECT ? "/"
-							  : "/projects/*/",
-				   k->name);
+				   k->parent == KIND_PROJECT && root != KIND_PROJECT ? "/projects/*/" : "/", k->name);
 	}
 	return 0;
 }

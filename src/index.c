@@ -55,6 +55,7 @@ static void add_object(struct buf *b, struct str issue, const struct str *values
 			buf_init(&who, 4096);
 			show_assignee(&who, issue);
 			json_quote(b, buf_str(&who));
+			b->error = b->error ? b->error : who.error;
 		} else if (values[f].s) {
 			json_compact(b, values[f]);
 		} else {
