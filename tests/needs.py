@@ -61,7 +61,10 @@ TESTS = {
         r"test_sigusr1_writes_a_state_line": "sentry",
     },
     "test_mount_stream.py": {r"test_.*": "parts"},
-    "test_mount_audit.py": {r"test_what_was_not_done_is_not_said_to_be": "flags"},
+    "test_mount_audit.py": {
+        r"test_what_was_not_done_is_not_said_to_be": "flags",
+        r"test_in_the_foreground_it_goes_to_the_terminal": "assignee",
+    },
     "test_mount_budget.py": {
         r"test_budget_of_a_(directory|file)\[.*(recent|by-assignee).*\]": "terms",
         # the list of events has them whole there, so these cost nothing
@@ -85,6 +88,7 @@ TESTS = {
     "test_mount_dialects.py": {r"test_.*": "sentry"},   # names its servers itself: once is enough
     "test_mount_docs.py": {
         r"test_the_newcomers_dialogue": "bodies",
+        r"test_the_first_steps_work_as_they_stand": "assignee",
         r"test_search_tools_leave_out_what_only_takes_commands\[.*\]": "merge",
     },
     "test_mount_examples.py": {
