@@ -38,7 +38,7 @@ static bool is_known(const struct governor *g, const struct clock *clock)
 {
 	int64_t set = g->known ? offset_ms(clock) - g->offset : 0;
 
-	return g->known && set < SKEW_S * 1000 && set > -SKEW_S * 1000;
+	return g->known && set < SKEW_S * INT64_C(1000) && set > -SKEW_S * INT64_C(1000);
 }
 
 static int64_t until_reset_ms(const struct clock *clock, int64_t reset)

@@ -84,7 +84,7 @@ class Sandbox:
         body = None if data is None else json.dumps(data).encode()
         request = urllib.request.Request(f"{self.url}/_sandbox/{path}", body, method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read() or b"null")
+            return json.loads((answer.read() or b"null").decode(errors="surrogateescape"))
 
     def requests(self):
         """Those of the log; the ones that were spoilt in the background were not answered, and are asked again."""

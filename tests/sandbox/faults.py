@@ -181,7 +181,7 @@ def spoil(rule, response):
         response.headers["Content-Type"] = "application/json"
     if "body" in spec:
         body = spec["body"]
-        response.body = body.encode() if isinstance(body, str) else dumps(body)
+        response.body = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else dumps(body)
     if "body_file" in spec:
         with open(spec["body_file"], "rb") as f:
             response.body = f.read()
