@@ -51,10 +51,14 @@ PASSING = ({"status": 502, "body": "<html>"}, {"status": 503, "body": ""}, {"sta
            {"reset": 0}, {"reset": 20}, {"cut": 20}, {"cut": True})
 
 
+DRAWS = itertools.count()
+
+
 def background():
     each = FAULTS / 100 / len(PASSING)
-    rule = {"method": "GET", "path": "^/api/0/", "apart": True, "note": SPOILT, "probability": each}
-    return [{**rule, "seed": SEED * 100 + n, **fault} for n, fault in enumerate(PASSING) if FAULTS]
+    rule = {"method": "GET", "path": "^/api/0/", "agent": "^sentryfs/", "apart": True, "note": SPOILT, "probability": each}
+    # each plan draws anew, or the first requests of every test would meet the same
+    return [{**rule, "seed": SEED * 100_000 + next(DRAWS), **fault} for fault in PASSING if FAULTS]
 
 
 def pytest_terminal_summary(terminalreporter):

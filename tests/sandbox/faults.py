@@ -15,7 +15,7 @@ import socket
 import struct
 import time
 
-MATCH = {"method", "path", "query", "after", "times", "probability", "seed", "note", "apart"}
+MATCH = {"method", "path", "query", "after", "times", "probability", "seed", "note", "apart", "agent"}
 ACTIONS = {"delay_ms", "status", "body", "json", "content_type", "headers", "drop_headers", "hang", "reset", "cut",
            "garbage", "truncate", "deep", "huge", "bomb", "drip", "location", "rate_limit", "empty", "text_html",
            "body_file", "keep", "drop", "late_ms", "strip"}
@@ -54,6 +54,7 @@ class Rule:
         self.methods = spec["method"].upper().split("|") if spec.get("method") else None
         self.path = pattern(spec.get("path") or "")
         self.query = pattern(spec["query"]) if spec.get("query") is not None else None
+        self.agent = pattern(spec["agent"]) if spec.get("agent") else None
         self.skip = int(spec.get("after") or 0)
         self.left = spec.get("times")
         self.random = random.Random(spec.get("seed", 0))
@@ -64,6 +65,8 @@ class Rule:
         if self.methods and request.method not in self.methods:
             return False
         if not self.path.search(request.path) or (self.query and not self.query.search(request.raw_query)):
+            return False
+        if self.agent and not self.agent.search(request.headers.get("user-agent", "")):
             return False
         if self.left is not None and self.left <= 0:
             return False
