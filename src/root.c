@@ -57,7 +57,8 @@ static int explain(struct start *s, int r, const char *key, const char *what, st
 	const char *words = res && res->words ? res->words : "";
 	long status = res_status(s->mount, key);
 
-	if (status == 401)
+	/* every token may ask who it is, so that a refusal of that is of the token */
+	if (status == 401 || (status == 403 && !*key))
 		buf_printf(why,
 			   "%s refuses the token (%s): make a new one, with the scopes event:read, org:read and "
 			   "project:read",
@@ -116,10 +117,7 @@ static void learn_server(struct start *s, int refused, struct buf *why)
 	mount_learn(m, r ? STR("") : blob_str(res->document));
 	if (refused && r == -EACCES) {
 		why->len = 0;
-		buf_printf(
-			why,
-			"%s refuses the token: make a new one, with the scopes event:read, org:read and project:read",
-			m->api.origin);
+		explain(s, r, "", "API at that address", why);
 	}
 }
 

@@ -61,7 +61,10 @@ TESTS = {
         r"test_sigusr1_writes_a_state_line": "sentry",
     },
     "test_mount_stream.py": {r"test_.*": "parts"},
-    "test_mount_audit.py": {r"test_what_was_not_done_is_not_said_to_be": "flags"},
+    "test_mount_audit.py": {
+        r"test_what_was_not_done_is_not_said_to_be": "flags",
+        r"test_in_the_foreground_it_goes_to_the_terminal": "assignee",
+    },
     "test_mount_budget.py": {
         r"test_budget_of_a_(directory|file)\[.*(recent|by-assignee).*\]": "terms",
         # the list of events has them whole there, so these cost nothing
@@ -85,6 +88,7 @@ TESTS = {
     "test_mount_dialects.py": {r"test_.*": "sentry"},   # names its servers itself: once is enough
     "test_mount_docs.py": {
         r"test_the_newcomers_dialogue": "bodies",
+        r"test_the_first_steps_work_as_they_stand": "assignee",
         r"test_search_tools_leave_out_what_only_takes_commands\[.*\]": "merge",
     },
     "test_mount_examples.py": {
@@ -105,7 +109,7 @@ TESTS = {
         r"test_a_server_that_takes_no_made_up_cursor_is_asked_in_order\[answer0\]": "parts",
         r"test_issues_that_move_while_it_is_listed_are_neither_lost_nor_twice": "parts",
     },
-    "test_mount_random.py": {r"test_nothing_wrong_under_random_faults": "platform"},
+    "test_mount_random.py": {r"test_nothing_wrong_under_random_faults": "substatus"},
     "test_mount_read.py": {
         r"test_a_link_is_listed_where_the_listing_tells_where_it_leads\[.*\]": "oldest",
         r"test_an_issue_has_every_file_of_the_table": "substatus",
