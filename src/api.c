@@ -43,8 +43,6 @@ struct api_call {
 	void *arg;
 };
 
-static void start(struct api_call *c);
-
 static void wipe(char *authorization)
 {
 	if (authorization)
