@@ -8,8 +8,7 @@
 static const char *const issues[] = {
 	"{\"id\":\"5\",\"status\":\"unresolved\",\"statusDetails\":{},\"priority\":\"high\",\"hasSeen\":false}",
 	"{\"id\":\"5\",\"status\":\"resolved\",\"statusDetails\":{\"inRelease\":\"1\",\"actor\":{\"id\":1}}}",
-	"{\"id\":\"5\",\"status\":\"ignored\",\"substatus\":\"archived_forever\",\"statusDetails\":{\"ignoreCount\":3}"
-	"}",
+	"{\"status\":\"ignored\",\"substatus\":\"archived_forever\",\"statusDetails\":{\"ignoreCount\":3}}",
 	"{\"status\":null,\"statusDetails\":[],\"hasSeen\":\"x\"}",
 	"{}",
 };
