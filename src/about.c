@@ -108,9 +108,10 @@ static void add_steps(struct buf *b, const struct mount *m)
 		    "    ls -t issues                            # the newest first\n"
 		    "    ls -t by-level/fatal                    # of these the fatal ones\n"
 		    "    cat issues/SHORT-ID/summary.txt         # one issue on a page, with its stack trace\n");
+	if (!m->options->read_only && dialect_has(&m->dialect, FEATURE_ASSIGNEE))
+		buf_puts(b, "    echo me > issues/SHORT-ID/assignedTo    # take it\n");
 	if (!m->options->read_only)
-		buf_puts(b, "    echo me > issues/SHORT-ID/assignedTo    # take it\n"
-			    "    echo resolved > issues/SHORT-ID/status || cat issues/SHORT-ID/last-error\n");
+		buf_puts(b, "    echo resolved > issues/SHORT-ID/status || cat issues/SHORT-ID/last-error\n");
 	buf_addc(b, '\n');
 	if (root != KIND_PROJECT)
 		buf_printf(b, "`ls %s%s` lists the %s. ", m->options->mountpoint, root == KIND_ORG ? "/projects" : "",
@@ -224,10 +225,7 @@ int show_ignore(struct buf *b, const struct source *s)
 
 		if (links && (k->parent == KIND_ORG || k->parent == KIND_PROJECT) && k->parent >= root)
 			buf_printf(b, "%s%s%s/\n", root < KIND_ORG ? "/*" : "",
-				   k->parent == KIND_ORG  ? "/"
-				   : root == KIND_PROJECT ? "/"
-							  : "/projects/*/",
-				   k->name);
+				   k->parent == KIND_PROJECT && root != KIND_PROJECT ? "/projects/*/" : "/", k->name);
 	}
 	return 0;
 }

@@ -101,24 +101,35 @@ static bool is_at(const struct ahead_run *run, const struct item *issue)
 	return false;
 }
 
+/* The listing that is being walked through, borrowed: the project's own where it has the issue, or
+ * the search that found it; NULL: none is in memory. */
+static struct listing *listing_with(struct op *op, const struct node *issue)
+{
+	cleanup_ask struct ask ask = {0};
+	struct resource *res;
+
+	if (!issue->item->listed || ask_listing(op->mount, issue->parent, &ask))
+		return NULL;
+	ask.want.peek = ask.want.stale_ok = true;
+	if (op_need(op, &ask.want, &res) || map_get(&res->listing->by_name, str_of(issue->item->name)) != issue->item)
+		res = cache_holder(&op->mount->cache, issue->item);
+	return res ? res->listing : NULL;
+}
+
 /* Takes note of the issue; the run, with its window, where it has become a habit. */
 static struct ahead_run *advance(struct op *op, const struct node *issue, const struct kind *kind)
 {
 	struct ahead *a = &op->mount->ahead;
 	struct ahead_run *run = find_run(a, kind);
-	cleanup_ask struct ask ask = {0};
-	struct resource *res;
+	struct listing *l = issue->parent->kind->id == KIND_ISSUES ? listing_with(op, issue) : NULL;
 
 	run->used = ++a->used;
-	if (issue->parent->kind->id != KIND_ISSUES || ask_listing(op->mount, issue->parent, &ask))
+	if (!l)
 		return NULL;
-	ask.want.peek = ask.want.stale_ok = true;
-	if (op_need(op, &ask.want, &res))
-		return NULL;
-	if (run->listing == res->listing && is_at(run, issue->item))
+	if (run->listing == l && is_at(run, issue->item))
 		return run->length >= RUN_MIN ? run : NULL;
-	if (run->listing != res->listing || !step(run, issue->item)) {
-		restart(run, res->listing, issue->item);
+	if (run->listing != l || !step(run, issue->item)) {
+		restart(run, l, issue->item);
 		return NULL;
 	}
 	run->length++;

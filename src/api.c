@@ -416,11 +416,13 @@ static void refuse(struct api_call *c)
 	cleanup_buf struct buf words = {0};
 
 	buf_init(&words, WORDS_MAX);
-	if (!a->offline)
-		reach_words(&a->reach, changes, &words);
-	else
+	if (a->offline) {
 		buf_puts(&words, changes ? "this mount is offline by its option, so nothing can be changed"
 					 : "this mount is offline by its option, and the store does not have it");
+	} else {
+		reach_want(&a->reach);
+		reach_words(&a->reach, changes, &words);
+	}
 	buf_addc(&words, '\0');
 	r.words = words.error ? "" : words.data;
 	finish(c, &r);

@@ -75,6 +75,8 @@ static int find_me(struct op *op, struct wish *w, struct buf *id)
 /* Bodies for an actor of that type and id. */
 static int assign_id(struct wish *w, const struct item *issue, bool fresh, const char *type, struct str id)
 {
+	if (!name_is_number(id))
+		return wish_refuse(w, "the server's id of it is no number");
 	buf_printf(wish_expect(w), "{\"assignedTo\":{\"type\":\"%s\",\"id\":\"%.*s\"}}", type, (int)id.n, id.s);
 	if (!fresh || !wish_shows(issue, buf_str(&w->expect)))
 		buf_printf(wish_body(w), "{\"assignedTo\":\"%s:%.*s\"}", type, (int)id.n, id.s);

@@ -5,7 +5,7 @@
  */
 #include "sentryfs/crowd.h"
 
-#define REQUEST_MS 1000
+#define REQUEST_MS INT64_C(1000)
 
 static struct crowd_member *find(struct crowd *c, const struct process *who, unsigned budget)
 {
@@ -17,8 +17,7 @@ static struct crowd_member *find(struct crowd *c, const struct process *who, uns
 		if (m->at < oldest->at)
 			oldest = m;
 	}
-	*oldest = (struct crowd_member){
-		.who = *who, .few = CROWD_FEW * REQUEST_MS, .credit = (int64_t)budget * REQUEST_MS};
+	*oldest = (struct crowd_member){.who = *who, .few = CROWD_FEW * REQUEST_MS, .credit = budget * REQUEST_MS};
 	return oldest;
 }
 
@@ -37,8 +36,8 @@ static struct crowd_member *look(struct crowd *c, const struct process *who, uns
 	struct crowd_member *m = find(c, who, budget);
 
 	if (m->at) {
-		refill(&m->few, now - m->at, (int64_t)CROWD_FEW * REQUEST_MS);
-		refill(&m->credit, now - m->at, (int64_t)budget * REQUEST_MS);
+		refill(&m->few, now - m->at, CROWD_FEW * REQUEST_MS);
+		refill(&m->credit, now - m->at, budget * REQUEST_MS);
 	}
 	m->at = now;
 	return m;

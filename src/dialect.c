@@ -226,9 +226,9 @@ bool dialect_covers(struct str value, struct str expect, bool delta)
 	return !older.error && covers(value, buf_str(&older), delta);
 }
 
-struct str dialect_status(struct str word)
+struct str dialect_status(struct str json)
 {
-	return str_eqz(word, "muted") ? STR("ignored") : word;
+	return str_eqz(json, "\"muted\"") ? STR("\"ignored\"") : json;
 }
 
 /* ---- regions ---- */

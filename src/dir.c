@@ -171,7 +171,7 @@ int verb_opendir(struct op *op)
 		if (r == -EINPROGRESS && op->stale_ok && !l && (k->id != KIND_ISSUES || has_access(op)))
 			r = open_coming(op, a.want.key, &h);
 		if (r != -EINPROGRESS && is_search(k))
-			searches_report(op, a.key.data, r);
+			searches_report(op, a.key.error ? NULL : a.key.data, r); /* without memory it has no end */
 		if (r)
 			return r;
 	}

@@ -175,9 +175,7 @@ void event_circumstances(struct buf *b, const struct event *e, const char *rest)
 
 		n++;
 		render_line(b, name, 60);
-		do
-			buf_addc(b, ' ');
-		while (b->len < begin + 12);
+		render_pad(b, begin);
 		if (*context.s == '{')
 			render_facts(b, context, "type", 300);
 		else
@@ -233,8 +231,7 @@ static void add_tags(struct buf *b, const struct event *e, const char *rest)
 	while (!w.object && n < 200 && json_step(&w, &name, &tag)) {
 		cleanup_buf struct buf key = {0};
 
-		buf_init(&key, BUF_MAX_DEFAULT);
-		json_plain(&key, render_get(tag, "key"));
+		render_decode(&key, render_get(tag, "key"), b);
 		render_line(b, render_get(tag, "key"), 200);
 		buf_puts(b, " = ");
 		render_named(b, buf_str(&key), render_get(tag, "value"), 300);

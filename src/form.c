@@ -50,9 +50,9 @@ static void add_number(struct buf *b, char mark, uint64_t n)
 }
 
 /* The deepest frame, of which some forms tell first. */
-static void read_deepest(struct frame *f, const struct stack *s)
+static void read_deepest(struct frame *f, const struct stack *s, struct buf *b)
 {
-	frame_read(f, s->n ? s->frames[s->n - 1] : STR("{}"));
+	frame_read(f, s->n ? s->frames[s->n - 1] : STR("{}"), b);
 }
 
 /* ---- one form after another ---- */
@@ -78,6 +78,8 @@ static void python_frame(struct buf *b, const struct frame *f, size_t n)
 
 		buf_init(&line, BUF_MAX_DEFAULT);
 		render_source(&line, source);
+		if (line.error)
+			b->error = line.error;
 		if (str_trim(buf_str(&line)).n) {
 			buf_puts(b, "    ");
 			buf_add_str(b, str_trim(buf_str(&line)));
@@ -166,10 +168,12 @@ static void ruby_head(struct buf *b, const struct stack *s)
 
 	buf_init(&value, BUF_MAX_DEFAULT);
 	render_block(&value, s->value, VALUE_MAX);
+	if (value.error)
+		b->error = value.error;
 	rest = buf_str(&value);
 	first = str_cut(&rest, '\n');
 	if (s->n) {
-		read_deepest(&f, s);
+		read_deepest(&f, s, b);
 		ruby_place(b, &f);
 		buf_puts(b, ": ");
 	}
@@ -227,7 +231,7 @@ static void php_head(struct buf *b, const struct stack *s)
 		buf_puts(b, "PHP Fatal error:  Uncaught ");
 	form_title(b, s, false, VALUE_MAX, true);
 	if (s->n) {
-		read_deepest(&f, s);
+		read_deepest(&f, s, b);
 		buf_puts(b, " in ");
 		buf_add_str(b, form_unknown(f.path));
 		add_number(b, ':', f.line);

@@ -28,6 +28,8 @@ static struct str file_of(struct str path)
 {
 	const char *scheme = memmem(path.s, path.n, "://", 3);
 
+	if (str_starts(path, "file://"))
+		return (struct str){path.s + 7, path.n - 7};
 	if (scheme) {
 		struct str host;
 
@@ -42,7 +44,7 @@ static struct str file_of(struct str path)
 	return path;
 }
 
-void frame_read(struct frame *f, struct str json)
+void frame_read(struct frame *f, struct str json, struct buf *b)
 {
 	struct str file, whole, line;
 	struct members m;
@@ -67,6 +69,8 @@ void frame_read(struct frame *f, struct str json)
 	render_u64(line, &f->line);
 	render_u64(members_get(&m, "colNo"), &f->column);
 	f->in_app = str_eqz(members_get(&m, "inApp"), "true");
+	if (f->text.error)
+		b->error = f->text.error;
 	f->source = members_get(&m, "context");
 	f->locals = members_get(&m, "vars");
 }
@@ -106,8 +110,8 @@ void frame_show(struct buf *b, const struct frame *f, size_t around, size_t loca
 	struct json_walk w;
 	uint64_t number;
 
-	if (f->path.n)
-		buf_add_str(b, f->path);
+	if (f->file.n)
+		buf_add_str(b, f->file);
 	else
 		buf_add_str(b, f->module.n ? f->module : f->package);
 	if (f->line)

@@ -12,7 +12,7 @@
 #define RESET_MAX_S 3600
 #define LATE_MS 20 /* past a reset, which is told in whole seconds */
 #define AGAIN_MS 1000
-#define SKEW_S 3
+#define SKEW_S INT64_C(3)
 #define AT_ONCE_MS 100 /* what a server that refuses means by at once */
 #define BLOCKED_MAX_MS 60000
 
@@ -38,7 +38,7 @@ static bool is_known(const struct governor *g, const struct clock *clock)
 {
 	int64_t set = g->known ? offset_ms(clock) - g->offset : 0;
 
-	return g->known && set < SKEW_S * 1000 && set > -SKEW_S * 1000;
+	return g->known && set < SKEW_S * INT64_C(1000) && set > -SKEW_S * INT64_C(1000);
 }
 
 static int64_t until_reset_ms(const struct clock *clock, int64_t reset)

@@ -17,6 +17,7 @@
 static const char *const fields[] = {"shortId",	  "status",    "level",	   "priority", "assignedTo", "count",
 				     "userCount", "firstSeen", "lastSeen", "title",    "culprit"};
 #define FIELDS (sizeof(fields) / sizeof(*fields))
+#define STATUS 1
 #define ASSIGNED 4
 
 static void find_values(struct str issue, struct str *values)
@@ -39,7 +40,7 @@ static void add_cells(struct buf *b, struct str issue, const struct str *values)
 		if (f == ASSIGNED)
 			show_assignee(b, issue);
 		else if (values[f].s)
-			show_value(b, values[f]);
+			show_value(b, f == STATUS ? dialect_status(values[f]) : values[f]);
 	}
 }
 
@@ -54,6 +55,7 @@ static void add_object(struct buf *b, struct str issue, const struct str *values
 			buf_init(&who, 4096);
 			show_assignee(&who, issue);
 			json_quote(b, buf_str(&who));
+			b->error = b->error ? b->error : who.error;
 		} else if (values[f].s) {
 			json_compact(b, values[f]);
 		} else {

@@ -69,28 +69,47 @@ int listing_add(struct listing *l, struct item *i)
 	return 0;
 }
 
+/* Gives it its number, if it has none, and its place among the names; 0 also where its name
+ * is there already, since a server may list a thing twice: then *twice. */
+static int number_item(struct listing *l, struct item *item, unsigned *last, bool *twice)
+{
+	char *name;
+
+	if (!item->number) {
+		if (asprintf(&name, "%03u-%s", *last + 1, item->name) < 0)
+			return -ENOMEM;
+		free(item->name);
+		item->name = name;
+		item->number = ++*last;
+	}
+	*twice = map_get(&l->by_name, str_of(item->name));
+	return *twice ? 0 : map_put(&l->by_name, str_of(item->name), item);
+}
+
 int listing_number(struct listing *l)
 {
 	unsigned last = 0;
+	size_t n = 0;
+	int r = 0;
 
 	for (size_t i = 0; i < l->n; i++)
 		if (l->items[i]->number > last)
 			last = l->items[i]->number;
-	for (size_t i = l->n; i-- > 0;) {
-		struct item *item = l->items[i];
-		char *name;
+	for (size_t i = l->n; i-- > 0 && !r;) {
+		bool twice = false;
 
-		if (!item->number) {
-			if (asprintf(&name, "%03u-%s", last + 1, item->name) < 0)
-				return -ENOMEM;
-			free(item->name);
-			item->name = name;
-			item->number = ++last;
+		r = number_item(l, l->items[i], &last, &twice);
+		if (twice) {
+			l->items[i]->listed--;
+			item_unref(l->items[i]);
+			l->items[i] = NULL;
 		}
-		if (map_put(&l->by_name, str_of(item->name), item))
-			return -ENOMEM;
 	}
-	return 0;
+	for (size_t i = 0; i < l->n; i++)
+		if (l->items[i])
+			l->items[n++] = l->items[i];
+	l->n = n;
+	return r;
 }
 
 static int by_name(const void *a, const void *b)

@@ -35,6 +35,7 @@ static int serve(struct mount *m)
 
 	if (r) {
 		log_error("cannot mount on %s (see above)", m->options->mountpoint);
+		mount_done(m);
 		return r;
 	}
 	if (!m->options->foreground) {

@@ -152,6 +152,20 @@ bool text_is_utf8(struct str s)
 	return true;
 }
 
+bool text_is_clean(struct str s)
+{
+	while (s.n) {
+		uint32_t c;
+		size_t n = decode(s, &c);
+
+		if (!n || is_control(c) || is_disorder(c))
+			return false;
+		s.s += n;
+		s.n -= n;
+	}
+	return true;
+}
+
 void url_encode(struct buf *b, struct str text)
 {
 	for (size_t i = 0; i < text.n; i++) {

@@ -18,10 +18,17 @@ void reach_lost(struct reach *k, const struct http_response *r, int64_t now)
 	k->pause_ms = !k->away ? REACH_FIRST_MS : k->pause_ms * 2;
 	if (k->pause_ms > REACH_PAUSE_MS)
 		k->pause_ms = REACH_PAUSE_MS;
-	k->probe_at = now + k->pause_ms;
+	k->soonest = now + k->pause_ms;
+	k->probe_at = now + REACH_PAUSE_MS;
 	k->away = true;
 	k->error = r->error;
 	snprintf(k->words, sizeof(k->words), "%s", r->words ? r->words : "");
+}
+
+void reach_want(struct reach *k)
+{
+	if (k->probe_at > k->soonest)
+		k->probe_at = k->soonest;
 }
 
 void reach_found(struct reach *k)

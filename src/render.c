@@ -140,22 +140,20 @@ static void add_text(struct buf *b, struct str text, size_t max, bool multiline,
 		b->error = safe.error;
 }
 
+void render_decode(struct buf *text, struct str value, struct buf *b)
+{
+	buf_init(text, BUF_MAX_DEFAULT);
+	json_plain(text, value);
+	if (text->error)
+		b->error = text->error;
+}
+
 static void add_string(struct buf *b, struct str token, size_t max, bool multiline, bool code)
 {
 	cleanup_buf struct buf plain = {0};
 
-	buf_init(&plain, BUF_MAX_DEFAULT);
-	json_plain(&plain, token);
+	render_decode(&plain, token, b);
 	add_text(b, buf_str(&plain), max, multiline, code);
-	if (plain.error)
-		b->error = plain.error;
-}
-
-/* The name of a member, decoded; to be cut before use. */
-static void decode(struct buf *b, struct str token)
-{
-	buf_init(b, BUF_MAX_DEFAULT);
-	json_plain(b, token);
 }
 
 static void add_quoted(struct buf *b, struct str token, size_t max)
@@ -164,6 +162,8 @@ static void add_quoted(struct buf *b, struct str token, size_t max)
 
 	buf_init(&text, BUF_MAX_DEFAULT);
 	add_string(&text, token, max, false, false);
+	if (text.error)
+		b->error = text.error;
 	json_quote(b, buf_str(&text));
 }
 
@@ -193,7 +193,7 @@ static void add_compact(struct buf *b, struct str value, size_t end, unsigned de
 			buf_puts(b, "\xe2\x80\xa6");
 			break;
 		}
-		decode(&key, name);
+		render_decode(&key, name, b);
 		if (w.object) {
 			add_quoted(b, name, 128);
 			buf_puts(b, ": ");
@@ -238,6 +238,8 @@ void render_source(struct buf *b, struct str value)
 
 	buf_init(&line, BUF_MAX_DEFAULT);
 	add_string(&line, value, SOURCE_MAX, true, true);
+	if (line.error)
+		b->error = line.error;
 	for (size_t i = 0; i < line.len; i++)
 		buf_addc(b, line.data[i] == '\n' ? ' ' : line.data[i]);
 }
@@ -274,7 +276,7 @@ void render_members(struct buf *b, struct str members, size_t most, size_t max, 
 				continue;
 			value = second;
 		}
-		decode(&key, name);
+		render_decode(&key, name, b);
 		buf_puts(b, indent);
 		add_text(b, buf_str(&key), 128, false, false);
 		buf_puts(b, w.object ? " = " : ": ");
@@ -299,12 +301,19 @@ void render_facts(struct buf *b, struct str object, const char *but, size_t max)
 
 		if (str_eqz(value, "null") || str_eqz(value, "\"\"") || (but && render_is(name, but)))
 			continue;
-		decode(&key, name);
+		render_decode(&key, name, b);
 		buf_puts(b, n++ ? " " : "");
 		add_text(b, buf_str(&key), 64, false, false);
 		buf_addc(b, '=');
 		render_named(b, buf_str(&key), value, max);
 	}
+}
+
+void render_pad(struct buf *b, size_t begin)
+{
+	do
+		buf_addc(b, ' ');
+	while (b->len < begin + LABEL && !b->error);
 }
 
 void render_more(struct buf *b, size_t total, size_t shown, const char *indent, const char *rest)

@@ -57,7 +57,8 @@ static int explain(struct start *s, int r, const char *key, const char *what, st
 	const char *words = res && res->words ? res->words : "";
 	long status = res_status(s->mount, key);
 
-	if (status == 401)
+	/* every token may ask who it is, so that a refusal of that is of the token */
+	if (status == 401 || (status == 403 && !*key))
 		buf_printf(why,
 			   "%s refuses the token (%s): make a new one, with the scopes event:read, org:read and "
 			   "project:read",
@@ -102,7 +103,7 @@ static struct node *child(struct start *s, struct node *parent, enum kind_id id,
 /* Which server it is, asked of one that tells no rate limits, as SaaS does. It is what the first
  * listing of issues asks for otherwise. A refusal of the first request is looked into: servers
  * that answer 403 to a bad token say so here too. */
-static int learn_server(struct start *s, int refused, struct buf *why)
+static void learn_server(struct start *s, int refused, struct buf *why)
 {
 	struct mount *m = s->mount;
 	struct cache_want want = {.key = "", .fresh_ms = INT64_MAX / 4, .peek = m->api.offline};
@@ -110,18 +111,14 @@ static int learn_server(struct start *s, int refused, struct buf *why)
 	int r;
 
 	if (m->api.limited || (refused && refused != -EACCES))
-		return refused;
+		return;
 	/* offline, what an earlier mount was told has to do */
 	r = m->api.offline ? cache_need(&m->cache, &want, NULL, &res) : fetch(s, &want, &res);
 	mount_learn(m, r ? STR("") : blob_str(res->document));
 	if (refused && r == -EACCES) {
 		why->len = 0;
-		buf_printf(
-			why,
-			"%s refuses the token: make a new one, with the scopes event:read, org:read and project:read",
-			m->api.origin);
+		explain(s, r, "", "API at that address", why);
 	}
-	return refused;
 }
 
 /* All organizations of the token, or one. */
@@ -243,7 +240,7 @@ int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *wh
 	} else {
 		r = check_organization(&s, o->org, &org, why);
 	}
-	r = learn_server(&s, r, why);
+	learn_server(&s, r, why);
 	if (r)
 		return r;
 	n = node_get(&m->tree, NULL, kind_of(KIND_ROOT), "", NULL);

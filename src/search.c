@@ -120,13 +120,7 @@ static const struct param *param_of(struct str part, struct str *value)
 
 bool search_is_name(struct str name)
 {
-	cleanup_buf struct buf clean = {0};
-
-	if (!name.n || name.n > NAME_BYTES_MAX || *name.s == '.' || !text_is_utf8(name))
-		return false;
-	buf_init(&clean, 1024);
-	text_clean(&clean, name, false);
-	return !clean.error && str_eq(buf_str(&clean), name);
+	return name.n && name.n <= NAME_BYTES_MAX && *name.s != '.' && text_is_clean(name);
 }
 
 bool search_is_plain(struct str name)

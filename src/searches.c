@@ -142,16 +142,12 @@ static int dir_key(const struct mount *m, const struct node *n, struct buf *key)
 	return r ? r : key->error;
 }
 
-static struct search_dir *find_dir(const struct mount *m, const struct node *n)
+static struct search_dir *find_dir(const struct mount *m, const char *key)
 {
-	cleanup_buf struct buf key = {0};
-
-	if (dir_key(m, n, &key))
-		return NULL;
 	for (struct list *l = m->searches.dirs.next; l != &m->searches.dirs; l = l->next) {
 		struct search_dir *d = container_of(l, struct search_dir, link);
 
-		if (!strcmp(d->key, key.data))
+		if (!strcmp(d->key, key))
 			return d;
 	}
 	return NULL;
@@ -164,30 +160,40 @@ static const struct node *dir_above(const struct node *n)
 	return n;
 }
 
-/* What an earlier mount was left with: a name a line. */
-static void recall(struct mount *m, const struct node *n, struct search_dir *d)
+/* What an earlier mount was left with: a name a line. All of it or nothing, since it is saved
+ * as a whole. */
+static int recall(struct mount *m, const struct node *n, struct search_dir *d)
 {
 	cleanup_blob struct blob *body = NULL;
 	struct str rest, name;
 	struct item *i;
 	int64_t asked;
+	int r = store_get(m->store, STORE_SEARCHES, d->key, &body, &asked);
 
-	if (store_get(m->store, STORE_SEARCHES, d->key, &body, &asked))
-		return;
+	if (r)
+		return r == -ENOENT ? 0 : r;
 	rest = blob_str(body);
-	while ((name = str_cut(&rest, '\n')).n && d->made->n < SEARCHES_MAX)
-		if (search_is_name(name) && !searches_item(m, n, name, name, &i))
-			listing_add(d->made, i);
+	while (!r && (name = str_cut(&rest, '\n')).n && d->made->n < SEARCHES_MAX) {
+		if (!search_is_name(name))
+			continue;
+		r = searches_item(m, n, name, name, &i);
+		if (!r)
+			r = listing_add(d->made, i);
+	}
+	return r;
 }
 
 /* The state of the search/ directory `n`, made at its first use; NULL without memory. `n` may
  * be anything else of the project or organization where only its last-error is meant. */
 static struct search_dir *get_dir(struct mount *m, const struct node *n)
 {
-	struct search_dir *d = find_dir(m, n);
 	cleanup_buf struct buf key = {0};
+	struct search_dir *d;
 
-	if (!d && !dir_key(m, n, &key)) {
+	if (dir_key(m, n, &key))
+		return NULL;
+	d = find_dir(m, key.data);
+	if (!d) {
 		d = calloc(1, sizeof(*d));
 		if (!d)
 			return NULL;
@@ -199,11 +205,12 @@ static struct search_dir *get_dir(struct mount *m, const struct node *n)
 			return NULL;
 		}
 	}
-	if (d && !d->made && dir_above(n)) {
+	if (!d->made && dir_above(n)) {
 		d->made = listing_new(0);
 		if (!d->made)
 			return NULL;
-		recall(m, dir_above(n), d);
+		if (recall(m, dir_above(n), d))
+			listing_unref(steal(&d->made));
 	}
 	return d;
 }
@@ -239,8 +246,11 @@ int searches_list(struct op *op, struct listing **ret)
 int searches_find(struct op *op, struct str name, struct item **ret)
 {
 	struct search_dir *d = get_dir(op->mount, op->node);
-	struct item *i = d && d->made ? map_get(&d->made->by_name, name) : NULL;
+	struct item *i;
 
+	if (!d || !d->made)
+		return -ENOMEM;
+	i = map_get(&d->made->by_name, name);
 	if (i) {
 		*ret = item_ref(i);
 		return 0;
@@ -313,9 +323,12 @@ int searches_make(struct op *op, struct item **ret)
 int searches_forget(struct op *op)
 {
 	struct search_dir *d = get_dir(op->mount, op->node);
-	struct item *i = d && d->made ? map_get(&d->made->by_name, str_of(op->name)) : NULL;
+	struct item *i;
 	int r;
 
+	if (!d || !d->made)
+		return -ENOMEM;
+	i = map_get(&d->made->by_name, str_of(op->name));
 	if (!i)
 		return refuse(op, d, "rmdir", -ENOENT, "this search was not made, so there is nothing to forget");
 	r = replace(d, NULL, i);
@@ -357,7 +370,8 @@ void searches_report(struct op *op, const char *key, int error)
 
 const char *searches_error(const struct mount *m, const struct node *n)
 {
-	const struct search_dir *d = find_dir(m, n);
+	cleanup_buf struct buf key = {0};
+	const struct search_dir *d = dir_key(m, n, &key) ? NULL : find_dir(m, key.data);
 
 	return d ? d->last_error : NULL;
 }

@@ -46,18 +46,15 @@ int show_field(struct buf *b, const struct source *s)
 
 int show_word(struct buf *b, const struct source *s)
 {
-	cleanup_buf struct buf word = {0};
 	struct str bytes;
 	int r = json_member(s->json, s->kind->name, &bytes);
 
 	if (r && r != -ENOENT)
 		return r;
-	buf_init(&word, BUF_MAX_DEFAULT);
 	if (!r)
-		json_plain(&word, bytes);
-	text_clean(b, dialect_status(buf_str(&word)), false);
+		show_value(b, dialect_status(bytes));
 	buf_addc(b, '\n');
-	return word.error;
+	return 0;
 }
 
 int show_bytes(struct buf *b, const struct source *s)
@@ -77,25 +74,24 @@ int show_lines(struct buf *b, const struct source *s)
 
 int show_assignee(struct buf *b, struct str issue)
 {
-	struct str who, email, bytes;
+	struct str who, bytes;
 
 	if (json_member(issue, "assignedTo", &who) || *who.s != '{') {
 		buf_puts(b, "none");
 		return 0;
 	}
 	if (!json_member(who, "type", &bytes) && str_eqz(bytes, "\"team\"")) {
-		buf_puts(b, "team:");
-		if (json_member(who, "slug", &bytes) && json_member(who, "name", &bytes))
-			return -EBADMSG;
-		show_value(b, bytes);
-	} else if (!json_member(who, "email", &email) && email.n > 2 && *email.s == '"') {
-		show_value(b, email);
-	} else {
-		buf_puts(b, "user:");
-		if (json_member(who, "id", &bytes))
-			return -EBADMSG;
-		show_value(b, bytes);
+		if (!json_member(who, "slug", &bytes) || !json_member(who, "name", &bytes))
+			buf_puts(b, "team:");
+		else
+			bytes = who; /* one without a name is shown whole, rather than not at all */
+	} else if (json_member(who, "email", &bytes) || bytes.n <= 2 || *bytes.s != '"') {
+		if (!json_member(who, "id", &bytes))
+			buf_puts(b, "user:");
+		else
+			bytes = who;
 	}
+	show_value(b, bytes);
 	return 0;
 }
 

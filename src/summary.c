@@ -85,7 +85,7 @@ static void add_head(struct buf *b, const struct source *s)
 	buf_addc(b, '\n');
 	render_line(b, render_get(row, "permalink"), 300);
 	buf_puts(b, "\n\n");
-	add_both(b, "status", render_get(row, "status"), " (", render_get(row, "substatus"), ")");
+	add_both(b, "status", dialect_status(render_get(row, "status")), " (", render_get(row, "substatus"), ")");
 	buf_printf(b, "%-12s", "assignedTo");
 	if (show_assigned(b, &assigned))
 		buf_puts(b, "?\n");
@@ -116,8 +116,7 @@ static void add_event(struct buf *b, const struct source *s)
 		return;
 	}
 	event_read(&event, blob_str(s->parts.event));
-	buf_init(&name, BUF_MAX_DEFAULT);
-	json_plain(&name, members_get(&e->top, "eventID"));
+	render_decode(&name, members_get(&e->top, "eventID"), b);
 	if (name_is_event_id(buf_str(&name)))
 		snprintf(rest, sizeof(rest), "events/%.*s.txt", (int)name.len, name.data);
 	render_heading(b, "Latest event: %s", rest);
@@ -141,13 +140,10 @@ static void add_tag(struct buf *b, struct str tag)
 	uint64_t all = 0, count;
 	size_t total, n = render_pick(render_get(tag, "topValues"), VALUES_MAX, 0, values, &total), begin = b->len;
 
-	buf_init(&name, BUF_MAX_DEFAULT);
-	json_plain(&name, key);
+	render_decode(&name, key, b);
 	render_u64(render_get(tag, "totalValues"), &all);
 	render_line(b, key, 60);
-	do
-		buf_addc(b, ' ');
-	while (b->len < begin + 12);
+	render_pad(b, begin);
 	for (size_t i = 0; i < n; i++) {
 		buf_puts(b, i ? ", " : "");
 		render_named(b, buf_str(&name), render_get(values[i], "value"), 80);
@@ -189,6 +185,9 @@ static void add_comments(struct buf *b, const struct source *s)
 		if (render_is(render_get(entry, "type"), "note"))
 			shown[n++] = entry;
 	render_u64(render_get(details, "numComments"), &all);
+	/* some servers tell of them in their list alone */
+	if (!n && all)
+		buf_printf(b, "\nComments: %llu, in comments/\n", (unsigned long long)all);
 	if (!n)
 		return;
 	render_heading(b, "Comments, the newest first");
@@ -209,16 +208,28 @@ static void add_comments(struct buf *b, const struct source *s)
 
 static void add_path(struct buf *b, const struct mount *m, const struct node *n)
 {
-	if (n != m->root && n->parent)
-		add_path(b, m, n->parent);
+	if (n == m->root || !n->parent)
+		return;
+	add_path(b, m, n->parent);
 	buf_addc(b, '/');
-	buf_puts(b, n == m->root ? "" : n->name);
-	if (n == m->root)
-		b->len--;
+	buf_puts(b, n->name);
 }
 
 static void add_next(struct buf *b, const struct source *s)
 {
+	static const struct {
+		const char *command, *what;
+		enum feature feature;
+		enum need needs;
+	} rows[] = {
+		{"cat events/latest.txt", "the whole event; each is events/<id>.txt", FEATURE_ANY, NEED_NOTHING},
+		{"cat comments/*", "", FEATURE_ANY, NEED_NOTHING},
+		{"cat activity.jsonl", "who did what", FEATURE_ACTIVITY, NEED_NOTHING},
+		{"vim -q frames.qf", "in a checkout: jumps along the stack", FEATURE_ANY, NEED_NOTHING},
+		{"echo resolved > status", "or ignored, unresolved", FEATURE_ANY, NEED_WRITE},
+		{"echo me > assignedTo", "", FEATURE_ASSIGNEE, NEED_WRITE},
+		{"echo TEXT > comments/new", "", FEATURE_ANY, NEED_WRITE},
+	};
 	const struct mount *m = s->mount;
 
 	render_heading(b, "Next");
@@ -226,13 +237,10 @@ static void add_next(struct buf *b, const struct source *s)
 	for (const char *p = m->options->mountpoint; p && *p; p++)
 		buf_puts(b, *p == '\'' ? "'\\''" : (char[]){*p, '\0'});
 	add_path(b, m, s->node->parent);
-	buf_puts(b, "'\ncat events/latest.txt       # the whole event; each is events/<id>.txt\n"
-		    "cat comments/* activity.jsonl\n"
-		    "vim -q frames.qf            # in a checkout: jumps along the stack\n");
-	if (access_may(&m->access, m->options, NEED_WRITE))
-		buf_puts(b, "echo resolved > status      # or ignored, unresolved\n"
-			    "echo me > assignedTo\n"
-			    "echo TEXT > comments/new\n");
+	buf_puts(b, "'\n");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (dialect_has(&m->dialect, rows[i].feature) && access_may(&m->access, m->options, rows[i].needs))
+			buf_printf(b, *rows[i].what ? "%-27s # %s\n" : "%s\n", rows[i].command, rows[i].what);
 }
 
 int show_summary(struct buf *b, const struct source *s)

@@ -95,7 +95,7 @@ static void add_frames(struct buf *b, const struct form *form, const struct stac
 		/* what is cut stands between the ends */
 		if (cut && at == (form->oldest_first ? FORM_OLDEST_MAX : FORM_OLDEST_MAX - 1))
 			buf_printf(b, "  [%zu more frames in %s]\n", cut, rest);
-		frame_read(&f, s->frames[at]);
+		frame_read(&f, s->frames[at], b);
 		form->frame(b, &f, i < s->n - FORM_OLDEST_MAX || !cut ? i : i + cut);
 	}
 }
@@ -251,7 +251,7 @@ static void add_sources(struct buf *b, const struct stack *s, struct choice *c, 
 
 	choose(c, s);
 	for (size_t i = 0; i < c->n && shown < (summary ? 4 : 20); i++) {
-		frame_read(&f, s->frames[c->at[i]]);
+		frame_read(&f, s->frames[c->at[i]], b);
 		if (!summary && !render_count(f.source) && !render_count(f.locals))
 			continue;
 		frame_show(b, &f, summary ? 2 : 10, summary ? 8 : 40, rest);
@@ -320,7 +320,7 @@ void trace_quickfix(struct buf *b, const struct event *e)
 
 		choose(&choice, &s);
 		for (size_t k = 0; k < choice.n; k++) {
-			frame_read(&f, s.frames[choice.at[k]]);
+			frame_read(&f, s.frames[choice.at[k]], b);
 			if (!f.file.n || !f.line)
 				continue;
 			add_file(b, &f);

@@ -69,6 +69,8 @@ static int add_assignee(struct op *op, struct listing *l, struct str issue)
 	if (show_assignee(&who, issue))
 		return 0;
 	name_encode(&name, buf_str(&who));
+	if (who.error == -ENOMEM || name.error == -ENOMEM)
+		return -ENOMEM;
 	if (who.error || name.error || !is_assignee(buf_str(&name)) || map_get(&l->by_name, buf_str(&name)))
 		return 0;
 	r = make_assignee(op, buf_str(&name), &i);

@@ -42,7 +42,33 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [i for i in items if i not in left_out]
 
 
+# SENTRYFS_FAULTS=10 SENTRYFS_SEED=7: one answer to a GET in ten is spoilt, never two to the same one in a row, in a way
+# that the program must make good by asking again: whatever a test says of what is read and asked for holds all the same
+SPOILT = "in the background"
+FAULTS = float(os.environ.get("SENTRYFS_FAULTS", "0"))
+SEED = int(os.environ.get("SENTRYFS_SEED", "1"))
+PASSING = ({"status": 502, "body": "<html>"}, {"status": 503, "body": ""}, {"status": 504, "body": "<html>"},
+           {"reset": 0}, {"reset": 20}, {"cut": 20}, {"cut": True})
+
+
+DRAWS = itertools.count()
+
+
+def background():
+    each = FAULTS / 100 / len(PASSING)
+    rule = {"method": "GET", "path": "^/api/0/", "agent": "^sentryfs/", "apart": True, "note": SPOILT, "probability": each}
+    # each plan draws anew, or the first requests of every test would meet the same
+    return [{**rule, "seed": SEED * 100_000 + next(DRAWS), **fault} for fault in PASSING if FAULTS]
+
+
+def pytest_terminal_summary(terminalreporter):
+    if FAULTS:
+        terminalreporter.write_line(f"seed {SEED}: {Sandbox.spoilt} answers were spoilt in the background")
+
+
 class Sandbox:
+    spoilt = 0      # by all of them, in the background
+
     def __init__(self, *args):
         args = [*map(str, args)]
         if "--dialect" not in args:
@@ -51,21 +77,24 @@ class Sandbox:
                                         text=True)
         ready = json.loads(self.process.stdout.readline())
         self.url, self.organization, self.token = ready["url"], ready["organization"], ready["token"]
+        if FAULTS:
+            self.faults()
 
     def control(self, method, path, data=None):
         body = None if data is None else json.dumps(data).encode()
         request = urllib.request.Request(f"{self.url}/_sandbox/{path}", body, method=method)
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read() or b"null")
+            return json.loads((answer.read() or b"null").decode(errors="surrogateescape"))
 
     def requests(self):
-        return self.control("GET", "requests")
+        """Those of the log; the ones that were spoilt in the background were not answered, and are asked again."""
+        return [r for r in self.control("GET", "requests") if r.get("note") != SPOILT]
 
     def forget(self):
         self.control("DELETE", "requests")
 
     def faults(self, *rules):
-        self.control("POST", "faults", list(rules))
+        self.control("POST", "faults", [*rules, *background()])
 
     def new_token(self, *scopes):
         return self.control("POST", "tokens", {"scopes": list(scopes)})["token"]
@@ -75,6 +104,8 @@ class Sandbox:
         wait_until(lambda: any(path in r["path"] for r in self.requests()), f"a request for {path}")
 
     def stop(self):
+        if FAULTS and self.process.poll() is None:
+            Sandbox.spoilt += self.control("GET", "faults")["apart"]
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
 

@@ -9,7 +9,7 @@ happens in its place.
 import re
 
 GLITCHTIP = {"limits", "activity", "platform", "substatus", "conditions", "commits", "priority", "flags", "merge", "bulk",
-             "oldest", "full-pages", "attachments", "short-ids", "parts", "words", "bodies", "sentry"}
+             "oldest", "full-pages", "attachments", "short-ids", "parts", "words", "bodies", "terms", "sentry"}
 # "sentry": the first requests as sentry.io gets them; "words": its sentences; "bodies": a PUT of one member alone;
 # "parts": cursors that can be made up; "limits": headers that tell the rate limits
 LACKS = {
@@ -21,7 +21,54 @@ LACKS = {
 
 # file, test (a regular expression of its name with its parameters), what it needs
 TESTS = {
+    "test_commands.py": {r"test_within_the_rate_limit": "limits"},
+    "test_mount_cost.py": {r"test_a_triage_costs_less_than_through_json\[.*\]": "words"},  # its figures are of Sentry's JSON
+    "test_mount_life.py": {r"test_two_hundred_who_hang_can_all_be_interrupted\[.*\]": "oldest"},
+    "test_mount_limits.py": {
+        r"test_sixteen_greps_and_a_person": "limits",
+        r"test_refused_by_another_client_is_waited_out_without_a_storm": "limits",
+    },
+    "test_mount_offline.py": {
+        r"test_a_network_that_swallows_everything": "short-ids",
+        r"test_what_was_seen_stays_and_all_comes_back": "short-ids",
+    },
+    "test_mount_renderings.py": {
+        r"test_a_text_is_the_stored_one\[summary.txt-.*\]": "substatus",
+        r"test_a_text_is_the_stored_one\[.*\]": "platform",
+        r"test_a_summary_without_.*": "short-ids",
+        r"test_a_write_is_seen_at_once": "substatus",
+        r"test_each_event_is_listed_with_its_text": "oldest",
+        r"test_what_to_type_next_is_there": "priority",
+    },
+    "test_mount_search.py": {
+        r"test_a_value_for_every_issue_of_a_result": "priority",
+        r"test_without_a_lifetime_the_rows_are_asked_for_by_their_ids\[.*\]": "sentry",
+        r"test_an_index_has_a_line_for_each_issue": "priority",
+        r"test_a_write_is_in_the_index_at_once": "priority",
+        # the rest is in Sentry's language: test_mount_dialects.py has what is GlitchTip's
+        r"test_(?!a_value_for_every|without_a_lifetime|an_index_has|a_write_is_in).*": "terms",
+    },
+    "test_mount_secrets.py": {
+        r"test_the_token_is_found_nowhere\[.*\]": "short-ids",
+        r"test_a_redirect_gets_no_token\[.*\]": "short-ids",
+        r"test_a_token_that_was_rotated_is_read_again": "flags",
+        r"test_tls_with_an_authority_of_ones_own": "flags",
+    },
+    "test_mount_status.py": {
+        r"test_status_of_a_new_mount": "sentry",
+        r"test_status_tells_the_rate_limits_that_the_server_told": "limits",
+        r"test_an_issues_attributes_are_its_fields": "substatus",
+        r"test_sigusr1_writes_a_state_line": "sentry",
+    },
+    "test_mount_stream.py": {r"test_.*": "parts"},
+    "test_mount_audit.py": {
+        r"test_what_was_not_done_is_not_said_to_be": "flags",
+        r"test_in_the_foreground_it_goes_to_the_terminal": "assignee",
+    },
     "test_mount_budget.py": {
+        r"test_budget_of_a_(directory|file)\[.*(recent|by-assignee).*\]": "terms",
+        # the list of events has them whole there, so these cost nothing
+        r"test_budget_of_a_file\[.*issues/<issue>/events/(<event>|latest).*\]": "full-pages",
         r"test_one_file_on_a_cold_mount": "sentry",
         r"test_budget_of_a_directory\[.*<project>/issues/\]": "sentry",
         r"test_budget_of_a_directory\[.*attachments/\]": "attachments",
@@ -39,7 +86,13 @@ TESTS = {
         r"test_short_pages_are_followed": "words",      # Sentry's filter that runs behind the paging
     },
     "test_mount_dialects.py": {r"test_.*": "sentry"},   # names its servers itself: once is enough
+    "test_mount_docs.py": {
+        r"test_the_newcomers_dialogue": "bodies",
+        r"test_the_first_steps_work_as_they_stand": "assignee",
+        r"test_search_tools_leave_out_what_only_takes_commands\[.*\]": "merge",
+    },
     "test_mount_examples.py": {
+        r"test_example\[.*(by-assignee|sort=freq).*\]": "terms",
         r"test_example\[.*activity.*\]": "activity",
         r"test_example\[.*assignedTo.*\]": "assignee",
         r"test_example\[.*priority.*\]": "priority",
@@ -51,11 +104,14 @@ TESTS = {
         r"test_ctrl_c_ends_a_reader_of_a_hung_server_in_100_ms\[readlink.*\]": "oldest",
     },
     "test_mount_listing.py": {
+        r"test_pages_of_events_side_by_side\[.*\]": "parts",
         r"test_parts_side_by_side_are_the_listing_in_order": "parts",
         r"test_a_server_that_takes_no_made_up_cursor_is_asked_in_order\[answer0\]": "parts",
         r"test_issues_that_move_while_it_is_listed_are_neither_lost_nor_twice": "parts",
     },
+    "test_mount_random.py": {r"test_nothing_wrong_under_random_faults": "substatus"},
     "test_mount_read.py": {
+        r"test_a_link_is_listed_where_the_listing_tells_where_it_leads\[.*\]": "oldest",
         r"test_an_issue_has_every_file_of_the_table": "substatus",
         r"test_fields_are_the_issues_own": "substatus",
         r"test_events": "oldest",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """One answer in ten is spoilt: each operation gives what is true or an error, within its time; a write is done once or
-reported. SENTRYFS_SEED repeats a run, SENTRYFS_OPERATIONS makes it longer, SENTRYFS_FAULTS is the percentage."""
+reported. SENTRYFS_SEED repeats a run, SENTRYFS_OPERATIONS makes it longer, SENTRYFS_PERCENT is that of the faults."""
 
 import itertools
 import os
@@ -11,7 +11,7 @@ from truth import TIMEOUT_S, Model, hits, rules
 
 SEED = int(os.environ.get("SENTRYFS_SEED") or random.SystemRandom().randrange(1_000_000))
 OPERATIONS = int(os.environ.get("SENTRYFS_OPERATIONS", "1500"))
-PERCENT = float(os.environ.get("SENTRYFS_FAULTS", "10"))
+PERCENT = float(os.environ.get("SENTRYFS_PERCENT", "10"))
 WORKERS = 12
 
 

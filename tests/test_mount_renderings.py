@@ -321,6 +321,29 @@ def test_what_to_type_next_is_there(shown):
         assert (issue(shown, "python") / rest).exists(), rest
 
 
+@pytest.mark.parametrize("kind", ["sentry", "self-hosted", "glitchtip-old", "glitchtip"])
+def test_a_summary_of_each_kind_of_server(mount, kind):
+    """Three requests, and of what to type next only what is there."""
+    s = Sandbox("--gallery", "--now", 1780000000, "--projects", 1, "--issues", 12, "--dialect", kind)
+    try:
+        m = mount(server=s)
+        assert m.sh(f"ls {GALLERY}").returncode == 0
+        s.forget()
+        where = m.where / GALLERY / "GALLERY-2"
+        text = (where / "summary.txt").read_text()
+        assert len(s.requests()) == 3
+        assert text.startswith("GALLERY-2  TypeError: ") and "\nsrc/components/" in text and "\nenvironment production" in text
+        assert "not shown" not in text and "(null)" not in text
+        assert "## Comments, the newest first\n" in text or "Comments: 2, in comments/\n" in text
+        for line in text.split("## Next\n")[1].splitlines()[1:]:
+            command = line.split("#")[0].strip().replace("vim -q", "test -s")
+            done = m.sh(f"cd {where} && {command}")
+            assert (done.returncode, done.stderr) == (0, ""), line
+        m.unmount()
+    finally:
+        s.stop()
+
+
 def test_a_read_only_mount_tells_of_no_writes(mount, gallery):
     m = mount("-o", "ro", server=gallery)
     text = (issue(m, "python") / "summary.txt").read_text()

@@ -10,7 +10,7 @@ import urllib.request
 
 import conftest
 import pytest
-from conftest import Sandbox, open_to_all
+from conftest import Sandbox, open_to_all, wait_until
 from writing import attempt, error_of
 
 PROJECT = "acme/projects/web"
@@ -142,6 +142,20 @@ def test_limits_are_listings_of_their_own(search, sandbox):
     for n in (2, 5, 2, 120):
         assert len(os.listdir(search / f"&limit={n}")) == n
     assert [dict(q)["limit"] for q in asked(sandbox)] == ["2", "5", "120", "120"], "two pages of 100 for the last"
+
+
+@pytest.mark.parametrize("order", [list, sorted])
+def test_results_are_read_ahead(search, sandbox, order):
+    """One file of each, as of issues/: from the third step in an order the next ones are on their way."""
+    names = order(os.listdir(search / "is:resolved"))
+    sandbox.forget()
+
+    def details():
+        return {r["path"].split("/")[-2] for r in sandbox.requests()}
+    for name in names[:3]:
+        assert json.loads((search / "is:resolved" / name / "details.json").read_text())["shortId"] == name
+    wait_until(lambda: details() >= set(names[:6]), "the next ones")
+    assert details() < set(names)
 
 
 # ---- errors ----

@@ -149,6 +149,10 @@ def test_the_token_is_found_nowhere(small, tmp_path, place, record_property):
         for command in (["ps", "axewwf"], ["mount"], ["findmnt", "-A"], ["df", "-aT"]):
             done = subprocess.run(command, capture_output=True, check=False)
             search.look(" ".join(command), done.stdout + done.stderr)
+        for words in (["doctor", f"--url={small.url}", *options], ["status"], ["status", where], ["fetch", f"{where}/README.md"]):
+            done = subprocess.run([PROGRAM, *words], capture_output=True, env=env, cwd=tmp_path, timeout=60, check=False)
+            search.look(f"sentryfs {words[0]}", done.stdout + done.stderr)
+            assert done.stdout + done.stderr
         for name in ("mounts", "mountinfo", "mountstats"):
             search.file(f"/proc/self/{name}")
     finally:

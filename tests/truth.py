@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A mount under random faults, held against the truth: what every read may show, and what became of every write.
 
-The model knows each issue's fixed bytes and each value that was ever written. Walkers, readers and writers, all from one
-seed, do random operations while the server spoils one answer in ten. An operation gives what is true or an error, within its
-time; a write is done once or reported. tools/soak and test_mount_random.py run it.
+The model knows each issue's fixed bytes and each value that was ever written. Walkers, readers and writers, all from
+one seed, do random operations while the server spoils one answer in ten. An operation gives what is true or an error,
+within its time; a write is done once or reported. tools/soak and test_mount_random.py run it.
 """
 
 import collections
@@ -50,7 +50,8 @@ class Model:
     def __init__(self, server, mount, seed, walks=0):
         self.server, self.mount, self.seed = server, mount, seed
         # what grows at the server grows here: a run that looks at the memory changes what leaves no trace there
-        self.controls = (("isBookmarked", ("true", "false")), ("priority", ("high", "medium", "low")))[:1 if walks else 2]
+        self.controls = (("isBookmarked", ("true", "false")), ("priority", ("high", "medium", "low")))
+        self.controls = self.controls[:1 if walks else 2]
         self.operations = (*self.OPERATIONS, (Model.walk, walks))
         self.lock = threading.Lock()
         self.count = collections.Counter()
@@ -152,7 +153,7 @@ class Model:
     def list_events(self, rng, name):
         found = self.do("list", lambda: os.listdir(self.path(name, "events")))
         if found is not None:
-            ids = {f.removesuffix(".json") for f in found} - {"latest", "oldest", "recommended"}
+            ids = {f.removesuffix(".json") for f in found if f.endswith(".json")} - {"latest", "oldest", "recommended"}
             self.claim(ids == set(self.events[name]), f"{name}/events lists {len(ids)}, not {len(self.events[name])}")
 
     def list_issues(self, rng, name):
@@ -194,13 +195,13 @@ class Model:
                 self.count["changes"] += 1
             failed = self.do("write", lambda: self.attempt(self.path(name, field), value))
             after = self.present(name, field)
-            told = self.told(name) if failed else ""
+            told = self.told(name, failed)
             if not failed:
                 self.claim(after == value, f"{name}: wrote {value}, which succeeded, but the server has {after}")
                 shown = self.do("read", self.path(name, field).read_text)
                 self.claim(shown in (None, value + "\n"), f"{name}: wrote {value}, read {shown!r}")
             elif told is not None:
-                self.claim(failed[1] in told, f"{name}: {failed}, but last-error says {told!r}")
+                self.claim(failed[1] in told or failed[0] == "open", f"{name}: {failed}, but last-error says {told!r}")
                 if "not known" not in told:
                     self.claim(after == before, f"{name}: {failed} without a doubt, but it was done: {told!r}")
 
@@ -213,7 +214,7 @@ class Model:
             with self.lock:
                 self.count["changes"] += 1
             failed = self.do("write", lambda: self.attempt(self.path(name, "comments/new"), text + "\n"))
-            self.said[name][text] = failed, self.told(name) if failed else ""
+            self.said[name][text] = failed, self.told(name, failed)
 
     @staticmethod
     def attempt(path, data):
@@ -221,7 +222,10 @@ class Model:
         found = attempt(path, data)
         return found or ()
 
-    def told(self, name):
+    def told(self, name, failed):
+        """What last-error says of a write; of one that could not even be opened, nothing. None: it cannot be read."""
+        if not failed or failed[0] == "open":
+            return ""
         try:
             return self.path(name, "last-error").read_text()
         except OSError:
@@ -268,8 +272,8 @@ class Model:
 
     def figures(self, faults):
         c = self.count
-        return (f"seed {self.seed}: {c['operations']} operations ({c['read']} reads, {c['list']} listings, {c['write']} writes), "
-                f"{c['requests']} requests, {faults} faults, {c['errors']} errors, the slowest {self.slowest:.1f} s, "
+        return (f"seed {self.seed}: {c['operations']} operations ({c['read']} reads, {c['list']} listings, "
+                f"{c['write']} writes), {c['requests']} requests, {faults} faults, {c['errors']} errors, the slowest {self.slowest:.1f} s, "
                 f"{c['sent']} changes sent of {c['changes']}, wrong {len(self.wrong)}")
 
 

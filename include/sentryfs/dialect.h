@@ -71,8 +71,8 @@ bool dialect_writer_deletes(const struct dialect *d); /* event:write is enough t
 /* json_covers, or with `delta` json_covers_delta, where older words of a status are the
  * same as the new ones. */
 bool dialect_covers(struct str value, struct str expect, bool delta);
-/* The word for a status of the server's, in use today. */
-struct str dialect_status(struct str word);
+/* The JSON of a status in the word that is in use today. */
+struct str dialect_status(struct str json);
 
 /* Where requests of an organization go that says to live at `told`: an origin that the
  * caller owns. NULL: to `origin`, as all do. */

@@ -23,8 +23,9 @@ struct frame {
 	struct str source, locals; /* JSON: [[number, text], ...]; an object */
 };
 
-/* Makes `f` of the frame's JSON, of any shape; it is zero or was made before. */
-void frame_read(struct frame *f, struct str json);
+/* Makes `f` of the frame's JSON, of any shape; it is zero or was made before. Without memory
+ * its texts are empty, and b's error says so. */
+void frame_read(struct frame *f, struct str json, struct buf *b);
 void frame_done(struct frame *f);
 #define cleanup_frame __attribute__((cleanup(frame_done)))
 

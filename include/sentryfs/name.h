@@ -36,6 +36,8 @@ void name_encode(struct buf *b, struct str text);
 
 /* Is all of it valid UTF-8 without a NUL? */
 bool text_is_utf8(struct str s);
+/* Would text_clean() leave all of it, as one line, as it is? */
+bool text_is_clean(struct str s);
 
 /* Adds `text` percent-encoded for use as one segment or value of a URL. */
 void url_encode(struct buf *b, struct str text);

@@ -15,17 +15,20 @@ struct reach {
 	int error;	  /* -errno: why */
 	char words[200];  /* what libcurl said */
 	int64_t probe_at; /* ms */
+	int64_t soonest;  /* ms: the same, when somebody asks meanwhile */
 	int64_t pause_ms; /* before the next probe */
 	bool probing;
 };
 
-#define REACH_FIRST_MS 250  /* from the failure to the first probe; then twice as long each time, */
-#define REACH_PAUSE_MS 4000 /* at most: with REACH_PROBE_MS all comes back within 10 s */
+#define REACH_FIRST_MS 250  /* from a failure to the first probe, where somebody asks; then twice as long each time, */
+#define REACH_PAUSE_MS 4000 /* at most, or where nobody does: with REACH_PROBE_MS all comes back within 10 s */
 #define REACH_PROBE_MS 5000 /* that a probe may take */
 
 /* No connection was made: nothing of the request can have been done. */
 bool reach_failed(const struct http_response *r);
 void reach_lost(struct reach *k, const struct http_response *r, int64_t now);
+/* Somebody wants something of it: the next probe comes as soon as it may. */
+void reach_want(struct reach *k);
 void reach_found(struct reach *k);
 /* ms until a probe is due, 0: now, -1: none is, or one is under way. */
 int64_t reach_due(const struct reach *k, int64_t now);

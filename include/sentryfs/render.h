@@ -34,6 +34,10 @@ size_t render_count(struct str container);
  * Returns how many there are; *total is of how many. */
 size_t render_pick(struct str array, size_t head, size_t tail, struct str *out, size_t *total);
 
+/* Makes `text`, which is then to be freed, of the value as plain text, neither cut nor
+ * cleaned. Without memory it is cut short, and so is the file: b's error says so. */
+void render_decode(struct buf *text, struct str value, struct buf *b);
+
 /* The value on one line, at most about `max` bytes: a string's text, a container's
  * JSON with the secrets in it redacted. */
 void render_line(struct buf *b, struct str value, size_t max);
@@ -51,6 +55,8 @@ void render_members(struct buf *b, struct str members, size_t most, size_t max, 
 /* The members of an object that are neither null nor empty, "name=value name=value", and
  * not `but`; on one line without its end. */
 void render_facts(struct buf *b, struct str object, const char *but, size_t max);
+/* Blanks up to the column of values, for a name that began at `begin`; one at least. */
+void render_pad(struct buf *b, size_t begin);
 /* "(N more in REST)\n" where there are more than were shown. */
 void render_more(struct buf *b, size_t total, size_t shown, const char *indent, const char *rest);
 /* An empty line and a heading. */

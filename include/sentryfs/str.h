@@ -29,6 +29,13 @@ bool str_starts(struct str s, const char *prefix);
 bool str_has(struct str s, const char *part);
 struct str str_trim(struct str s); /* ASCII white space at both ends */
 
+/* What is left of `s` behind its first `n` bytes; "" when it has fewer. */
+static inline struct str str_after(struct str s, size_t n)
+{
+	n = n < s.n ? n : s.n;
+	return (struct str){s.s + n, s.n - n};
+}
+
 /* Cuts the part before the first `sep` off `*rest` and returns it; without a
  * separator the whole, and *rest becomes empty with s == NULL. */
 struct str str_cut(struct str *rest, char sep);

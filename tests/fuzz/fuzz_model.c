@@ -521,7 +521,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct world w; /* large: it is made anew each time */
 	size_t deletes = 0;
 
-	w = (struct world){.in = data, .left = size, .had = {true}};
+	memset(&w, 0, sizeof(w));
+	w.in = data;
+	w.left = size;
+	w.had[0] = true;
 	begin_with(&w.f, "[" ISSUE_WITH("5", "WEB-1", UNRESOLVED) "]");
 	/* what a token may do is asked for, too */
 	w.f.mount.access.known = false;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Runs the saved inputs of a target without libFuzzer: each file named, and those of each directory named. */
+/*
+ * Runs the saved inputs of a target without libFuzzer: each file named, and those of each
+ * directory named; `random=N` makes N more, always the same ones.
+ */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -57,10 +60,35 @@ static void run(const char *path)
 	closedir(d);
 }
 
+static void run_random(unsigned n)
+{
+	uint64_t state = 88172645463325252u;
+
+	for (; n; n--) {
+		size_t size = 20 + state % 600;
+		uint8_t *data = malloc(size);
+
+		MUST(data);
+		for (size_t i = 0; i < size; i++) {
+			state ^= state << 13;
+			state ^= state >> 7;
+			state ^= state << 17;
+			/* small numbers mean more to a list of steps */
+			data[i] = (uint8_t)(state >> 8 & 1 ? state >> 16 & 15 : state >> 16);
+		}
+		LLVMFuzzerTestOneInput(data, size);
+		free(data);
+		inputs++;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
-		run(argv[i]);
+		if (!strncmp(argv[i], "random=", 7))
+			run_random((unsigned)atoi(argv[i] + 7));
+		else
+			run(argv[i]);
 	printf("%zu inputs\n", inputs);
 	return inputs ? EXIT_SUCCESS : EXIT_FAILURE;
 }

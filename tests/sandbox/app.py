@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from . import (control, dialects, faults, gallery, reference, routes_issue, routes_issues, routes_org, routes_project,
+from . import (control, dialects, faults, gallery, hostile, reference, routes_issue, routes_issues, routes_org, routes_project,
                routing, wire)
 from .events import Events
 from .wire import Response
@@ -50,6 +50,7 @@ def options(argv):
     p.add_argument("--unresolved-only", action="store_true", help="every issue is unresolved and recent")
     p.add_argument("--slug-projects", action="store_true", help="project= takes slugs, as servers since 2026 do")
     p.add_argument("--gzip", action="store_true", help="compress answers, as the proxy before a real server does")
+    p.add_argument("--hostile", action="store_true", help="every answer is as an attacker would write it")
     p.add_argument("--now", type=number, help="the clock stands at this epoch second, for answers that never vary")
     args = p.parse_args(argv)
     for name in ("issues", "events", "delay_ms", "write_lag_ms", "delete_lag_ms", "post_filter", "same_limit"):
@@ -67,6 +68,8 @@ class App:
         self.events = Events(self.world)
         self.limits = routing.Limits(args)
         self.plan = faults.Plan()
+        if args.hostile:
+            self.plan.replace(hostile.rules())
         self.dialect = dialects.make(self)
         self.without = [w for w in args.without.split(",") if w]
         self.log = []
@@ -97,6 +100,7 @@ class App:
         rule = self.plan.find(request)
         if rule is None:
             return await self.answer(request)
+        request.entry["note"] = rule.spec.get("note")
         if "delay_ms" in rule.spec:
             await asyncio.sleep(rule.spec["delay_ms"] / 1000)
         if "strip" in rule.spec:

@@ -15,7 +15,7 @@ import socket
 import struct
 import time
 
-MATCH = {"method", "path", "query", "after", "times", "probability", "seed", "note"}
+MATCH = {"method", "path", "query", "after", "times", "probability", "seed", "note", "apart", "agent"}
 ACTIONS = {"delay_ms", "status", "body", "json", "content_type", "headers", "drop_headers", "hang", "reset", "cut",
            "garbage", "truncate", "deep", "huge", "bomb", "drip", "location", "rate_limit", "empty", "text_html",
            "body_file", "keep", "drop", "late_ms", "strip"}
@@ -54,25 +54,34 @@ class Rule:
         self.methods = spec["method"].upper().split("|") if spec.get("method") else None
         self.path = pattern(spec.get("path") or "")
         self.query = pattern(spec["query"]) if spec.get("query") is not None else None
+        self.agent = pattern(spec["agent"]) if spec.get("agent") else None
         self.skip = int(spec.get("after") or 0)
         self.left = spec.get("times")
         self.random = random.Random(spec.get("seed", 0))
         self.hits = 0
+        self.spoilt = set()     # of a rule that is `apart`: what was asked and must be answered well now
 
     def applies(self, request):
         if self.methods and request.method not in self.methods:
             return False
         if not self.path.search(request.path) or (self.query and not self.query.search(request.raw_query)):
             return False
+        if self.agent and not self.agent.search(request.headers.get("user-agent", "")):
+            return False
         if self.left is not None and self.left <= 0:
             return False
         if self.skip > 0:
             self.skip -= 1
             return False
+        if "apart" in self.spec and request.target in self.spoilt:
+            self.spoilt.discard(request.target)
+            return False
         if "probability" in self.spec and self.random.random() >= self.spec["probability"]:
             return False
         if self.left is not None:
             self.left -= 1
+        if "apart" in self.spec:
+            self.spoilt.add(request.target)
         self.hits += 1
         return True
 
@@ -82,19 +91,28 @@ class Plan:
 
     def __init__(self):
         self.rules, self.hanging = [], set()
+        self.before = 0     # hits of rules that were apart and are no more
 
     def replace(self, specs):
         if not isinstance(specs, list):
             raise PlanError("the plan is a list of rules")
+        self.before = self.apart()
         self.rules = [Rule(spec) for spec in specs]
+        # those that are apart are so from each other
+        together = set()
+        for rule in self.rules:
+            rule.spoilt = together
         for event in list(self.hanging):
             event.set()
+
+    def apart(self):
+        return self.before + sum(r.hits for r in self.rules if "apart" in r.spec)
 
     def find(self, request):
         return next((rule for rule in self.rules if rule.applies(request)), None)
 
     def state(self):
-        return {"hanging": len(self.hanging), "rules": [dict(r.spec, hits=r.hits, left=r.left) for r in self.rules]}
+        return {"hanging": len(self.hanging), "apart": self.apart(), "rules": [dict(r.spec, hits=r.hits, left=r.left) for r in self.rules]}
 
     async def hang(self, reader):
         """Waits until the plan changes or the peer goes away."""
@@ -163,7 +181,7 @@ def spoil(rule, response):
         response.headers["Content-Type"] = "application/json"
     if "body" in spec:
         body = spec["body"]
-        response.body = body.encode() if isinstance(body, str) else dumps(body)
+        response.body = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else dumps(body)
     if "body_file" in spec:
         with open(spec["body_file"], "rb") as f:
             response.body = f.read()

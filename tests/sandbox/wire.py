@@ -34,7 +34,8 @@ def dumps(value):
     text = ENCODE(value)
     if "\u2028" in text or "\u2029" in text:
         text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return text.encode()
+    # a byte that is not UTF-8 is a lone surrogate here
+    return text.encode("utf-8", "surrogateescape")
 
 
 class Request:

@@ -484,10 +484,12 @@ static void test_away(void **state)
 	for (size_t i = 0; i < sizeof(pauses) / sizeof(*pauses); i++) {
 		script_asked(&f.script, n, "");
 		assert_int_equal(f.script.transfers[n].timeout_ms, REACH_PROBE_MS);
+		script_break(&f.script, n++, -EHOSTUNREACH);
+		/* where nobody asks there is time */
+		assert_int_equal(api_tick(&f.api), REACH_PAUSE_MS);
 		get(&f, "organizations/o/");
 		api_tick(&f.api);
 		assert_int_equal(f.answers, 4 + i);
-		script_break(&f.script, n++, -EHOSTUNREACH);
 		wait_exactly(&f, pauses[i]);
 	}
 	/* whatever it answers, it is there */

@@ -437,6 +437,46 @@ static void test_covers_delta(void **state)
 	}
 }
 
+/* cJSON refuses half of a surrogate pair; one such title must not spoil all. */
+static void test_half_a_pair(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{"{\"a\":\"\\ud800\"}", "\xef\xbf\xbd"},
+		{"{\"a\":\"x\\udc00y\\ud83d\\ude00\"}", "x\xef\xbf\xbdy\xf0\x9f\x98\x80"},
+		{"{\"a\":\"\\ud800\\ud83d\\ude00\"}", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
+		{"{\"a\":\"\\\\ud800\\ud800\"}", "\\ud800\xef\xbf\xbd"},
+		{" {\"b\":\"\\udfff\",\"a\":\"c\"} ", "c"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		cleanup_json cJSON *j = NULL;
+
+		assert_int_equal(json_parse(str_of(rows[i].text), &j), 0);
+		assert_string_equal(json_string(j, "a").s, rows[i].want);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const bad[] = {"{\"a\":\"\\ud800\"", "{\"a\":\"\\ud800\"} x", "[\"\\ud800\",]"};
+		cJSON *j = NULL;
+
+		assert_int_equal(json_parse(str_of(bad[i]), &j), -EBADMSG);
+	}
+}
+
+/* It takes any control character for white space. */
+static void test_odd_space(void **state)
+{
+	cleanup_json cJSON *j = NULL;
+
+	(void)state;
+	assert_int_equal(json_parse(STR("{\"a\":\x01 1}"), &j), -EBADMSG);
+	assert_int_equal(json_parse(STR("\0[]"), &j), -EBADMSG);
+	assert_int_equal(json_parse(STR("[\f]"), &j), -EBADMSG);
+	assert_int_equal(json_parse(STR("[\"\x01\f\", \"\\\"\v\"]"), &j), 0); /* in a string it is the server's */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,7 +487,8 @@ int main(void)
 		cmocka_unit_test(test_bad_text),     cmocka_unit_test(test_nothing_behind),
 		cmocka_unit_test(test_numbers),	     cmocka_unit_test(test_inexact_numbers),
 		cmocka_unit_test(test_merge),	     cmocka_unit_test(test_covers),
-		cmocka_unit_test(test_quote),	     cmocka_unit_test(test_covers_delta),
+		cmocka_unit_test(test_quote),	     cmocka_unit_test(test_half_a_pair),
+		cmocka_unit_test(test_odd_space),    cmocka_unit_test(test_covers_delta),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,13 @@ static const char *body_for(struct stand *s, const struct script_transfer *x, lo
 		const char *part, *body;
 	} bodies[] = {
 		{"/events/?", "[{\"eventID\":\"" EVENT_ID "\",\"id\":\"7\"},{\"eventID\":\"1" EVENT_ID "\",\"id\":1}]"},
-		{"/events/", "{\"eventID\":\"" EVENT_ID "\",\"groupID\":\"5\",\"x\":[1,2,{\"y\":null}]}"},
+		{"/events/",
+		 "{\"eventID\":\"" EVENT_ID "\",\"groupID\":\"5\",\"x\":[1,2,{\"y\":null}],\"platform\":\"ruby\","
+		 "\"tags\":[{\"key\":\"k\",\"value\":\"v\"}],\"context\":{\"a\":[{\"b\":\"c\"}]},\"entries\":[{"
+		 "\"type\":"
+		 "\"exception\",\"data\":{\"values\":[{\"type\":\"T\",\"value\":\"v\",\"stacktrace\":{\"frames\":[{"
+		 "\"filename\":\"a.rb\",\"function\":\"f\",\"lineNo\":1,\"context\":[[1,\"x\"]],\"vars\":{\"token\":"
+		 "\"s\"}}]}}]}}]}"},
 		{"/tags/", "[{\"key\":\"a/b\",\"totalValues\":1,\"topValues\":[{\"value\":\"v\",\"count\":1}]}]"},
 		{"/hashes/", "[{\"id\":\"h\"}]"},
 		{"/members/", "[{\"id\":\"1\",\"email\":\"a@b\",\"user\":{\"username\":\"a\"}}]"},
@@ -381,6 +387,23 @@ static int read_event(struct stand *s)
 	return r ? r : read_file(s, s->f.events, EVENT_ID ".json", "groupID");
 }
 
+static int read_event_text(struct stand *s)
+{
+	int r = do_op(s, verb_lookup, s->f.events, EVENT_ID ".txt", NULL, NULL, NULL);
+
+	return r ? r : read_file(s, s->f.events, EVENT_ID ".txt", "token = [redacted]");
+}
+
+static int read_frames(struct stand *s)
+{
+	return read_file(s, s->f.issue, "frames.qf", "a.rb:1: T: v in f\n");
+}
+
+static int read_summary(struct stand *s)
+{
+	return read_file(s, s->f.issue, "summary.txt", "## Next\n");
+}
+
 static void fill_text(struct op *op, void *arg)
 {
 	op->data = blob_new(arg, strlen(arg));
@@ -511,6 +534,115 @@ static int write_bulk(struct stand *s)
 	return r;
 }
 
+/* ---- searches ---- */
+
+static struct node *search_dir(struct stand *s)
+{
+	return below(s, s->f.issues->parent, "search");
+}
+
+static int list_search(struct stand *s)
+{
+	struct node *dir = search_dir(s), *n = below(s, dir, "is:resolved&limit=3");
+	int r = do_op(s, verb_opendir, n, NULL, NULL, NULL, NULL);
+
+	if (!r)
+		r = do_op(s, verb_lookup, n, "WEB-1", NULL, NULL, NULL);
+	node_unref(n, 1);
+	node_unref(dir, 1);
+	return r;
+}
+
+static int list_window(struct stand *s)
+{
+	struct node *dir = search_dir(s), *n = below(s, dir, "&statsPeriod=1h&assignee=a \"b");
+	int r;
+
+	s->f.script.clock.now += 400000;
+	r = do_op(s, verb_opendir, n, NULL, NULL, NULL, NULL);
+	node_unref(n, 1);
+	node_unref(dir, 1);
+	return r;
+}
+
+static int look_for_search(struct stand *s)
+{
+	struct node *dir = search_dir(s);
+	int r = do_op(s, verb_lookup, dir, "level:error", NULL, NULL, NULL);
+
+	node_unref(dir, 1);
+	return r;
+}
+
+static int refuse_search(struct stand *s)
+{
+	struct node *dir = search_dir(s), *n = below(s, dir, "a:b&c=d");
+	int r = do_op(s, verb_opendir, n, NULL, NULL, NULL, NULL);
+
+	node_unref(n, 1);
+	node_unref(dir, 1);
+	return r == -EINVAL ? 0 : r;
+}
+
+static int make_search(struct stand *s)
+{
+	struct node *dir = search_dir(s);
+	int r = do_op(s, verb_mkdir, dir, "TypeError", NULL, NULL, NULL);
+
+	/* the try without memory may have made it */
+	if (!r || r == -EEXIST)
+		r = do_op(s, verb_opendir, dir, NULL, NULL, NULL, NULL);
+	if (!r)
+		r = do_op(s, verb_rmdir, dir, "TypeError", NULL, NULL, NULL);
+	node_unref(dir, 1);
+	return r;
+}
+
+static int list_assignees(struct stand *s)
+{
+	struct node *dir = below(s, s->f.issues->parent, "by-assignee");
+	int r = do_op(s, verb_opendir, dir, NULL, NULL, NULL, NULL);
+
+	if (!r)
+		r = do_op(s, verb_lookup, dir, "a@b", NULL, NULL, NULL);
+	node_unref(dir, 1);
+	return r;
+}
+
+static int list_organization(struct stand *s)
+{
+	struct node *dir = below(s, s->f.issues->parent->parent->parent, "issues");
+	int r = do_op(s, verb_opendir, dir, NULL, NULL, NULL, NULL);
+
+	node_unref(dir, 1);
+	return r;
+}
+
+static int read_index(struct stand *s)
+{
+	int r = read_file(s, s->f.issues->parent, "index.tsv", "\nWEB-1\t");
+
+	return r ? r : read_file(s, s->f.issues->parent, "index.jsonl", "\"shortId\":\"WEB-1\"");
+}
+
+static int write_bulk_all(struct stand *s)
+{
+	struct node *dir = search_dir(s), *search = below(s, dir, "a:b"), *bulk = below(s, search, ".bulk"),
+		    *n = below(s, bulk, "status");
+	int flags = O_WRONLY, r;
+	struct handle *h = NULL;
+
+	r = do_op(s, verb_open_write, n, NULL, fill_flags, &flags, &h);
+	if (!r)
+		r = write_text_to(s, h, "resolved\n");
+	handle_free(h);
+	node_unref(n, 1);
+	node_unref(bulk, 1);
+	node_unref(search, 1);
+	node_unref(dir, 1);
+	return r;
+}
+
 static int remove_file(struct stand *s)
 {
 	int r = do_op(s, verb_unlink, s->f.issue, "title", NULL, NULL, NULL);
@@ -601,6 +733,9 @@ EACH(read_status_of_mount)
 EACH(read_readme)
 EACH(read_latest)
 EACH(read_event)
+EACH(read_event_text)
+EACH(read_frames)
+EACH(read_summary)
 EACH(write_status)
 EACH(write_ignored)
 EACH(write_team)
@@ -608,6 +743,15 @@ EACH(write_nonsense)
 EACH(write_comment)
 EACH(save_by_rename)
 EACH(write_bulk)
+EACH(list_search)
+EACH(list_window)
+EACH(look_for_search)
+EACH(refuse_search)
+EACH(make_search)
+EACH(list_assignees)
+EACH(list_organization)
+EACH(read_index)
+EACH(write_bulk_all)
 EACH(remove_file)
 EACH(delete_issue)
 
@@ -629,10 +773,16 @@ int main(void)
 					   TEST(read_activity),	 TEST(read_assigned),
 					   TEST(read_members),	 TEST(read_status_of_mount),
 					   TEST(read_readme),	 TEST(read_latest),
-					   TEST(read_event),	 TEST(write_status),
-					   TEST(write_ignored),	 TEST(write_team),
-					   TEST(write_nonsense), TEST(write_comment),
-					   TEST(save_by_rename), TEST(write_bulk),
+					   TEST(read_event),	 TEST(read_event_text),
+					   TEST(read_frames),	 TEST(read_summary),
+					   TEST(write_status),	 TEST(write_ignored),
+					   TEST(write_team),	 TEST(write_nonsense),
+					   TEST(write_comment),	 TEST(save_by_rename),
+					   TEST(write_bulk),	 TEST(list_search),
+					   TEST(list_window),	 TEST(look_for_search),
+					   TEST(refuse_search),	 TEST(make_search),
+					   TEST(list_assignees), TEST(list_organization),
+					   TEST(read_index),	 TEST(write_bulk_all),
 					   TEST(remove_file),	 TEST(delete_issue)};
 
 	return cmocka_run_group_tests(tests, NULL, print_total);

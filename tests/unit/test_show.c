@@ -98,8 +98,8 @@ static void test_assigned(void **state)
 	      "{\"assignedTo\":{\"type\":\"team\",\"id\":\"2\",\"name\":\"The Backend\",\"slug\":\"backend\"}}",
 	      "team:backend\n");
 	shows(show_assigned, "", "{\"assignedTo\":{\"type\":\"team\",\"name\":\"a\\nb\"}}", "team:a b\n");
-	refuses(show_assigned, "{\"assignedTo\":{\"type\":\"team\"}}");
-	refuses(show_assigned, "{\"assignedTo\":{\"type\":\"user\"}}");
+	shows(show_assigned, "", "{\"assignedTo\":{\"type\":\"team\"}}", "{\"type\":\"team\"}\n");
+	shows(show_assigned, "", "{\"assignedTo\":{\"type\": \"user\"}}", "{\"type\":\"user\"}\n");
 }
 
 static void test_activity(void **state)

@@ -150,12 +150,15 @@ static void test_room(void **state)
 {
 	static char body[100000];
 	struct fixture f;
+	struct blob *made = NULL;
+	int64_t asked;
 	struct stat st;
 	char key[16];
 
 	(void)state;
 	memset(body, 'x', sizeof(body));
 	begin(&f);
+	store_put(f.store, STORE_SEARCHES, "made", STR("by hand"), 1);
 	for (int i = 0; i < 10; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
 		store_put(f.store, STORE_DOCUMENT, key, (struct str){body, sizeof(body)}, 1);
@@ -175,6 +178,10 @@ static void test_room(void **state)
 		store_put(f.store, STORE_DOCUMENT, key, (struct str){body, sizeof(body)}, 1);
 	}
 	again(&f);
+	/* what somebody made is the oldest, and stays */
+	assert_int_equal(store_get(f.store, STORE_SEARCHES, "made", &made, &asked), 0);
+	assert_string_equal(made->data, "by hand");
+	blob_unref(made);
 	assert_int_equal(stat(f.path, &st), 0);
 	assert_true(st.st_size < (off_t)(2 * MIB));
 	assert_int_equal(st.st_mode & 0777, 0600);

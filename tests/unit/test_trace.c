@@ -97,6 +97,38 @@ static void test_quickfix(void **state)
 	assert_string_equal(b.data, "d/b.x:22: Outer: out more in g\na.x:1: f\n");
 }
 
+/* What an editor in a checkout may find. */
+static void test_files(void **state)
+{
+	static const char *const rows[][2] = {
+		{"webpack:///./src/a.ts", "src/a.ts:7: E in f\n"},
+		{"app:///static/a.js", "static/a.js:7: E in f\n"},
+		{"https://host/static/a.js", "static/a.js:7: E in f\n"},
+		{"file:///srv/a.js", "/srv/a.js:7: E in f\n"},
+		{"./lib/a.rb", "lib/a.rb:7: E in f\n"},
+		{"/srv/a.py", "/srv/a.py:7: E in f\n"},
+		{"A.java", "m/A.java:7: E in f\n"},
+		{"a\\n:1: b.py", "a :1: b.py:7: E in f\n"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		cleanup_buf struct buf b = {0};
+		char event[512];
+
+		snprintf(
+			event, sizeof(event),
+			"{\"entries\":[{\"type\":\"exception\",\"data\":{\"values\":[{\"type\":\"E\",\"stacktrace\":"
+			"{\"frames\":[{\"filename\":\"%s\",\"module\":\"m.A\",\"function\":\"f\",\"lineNo\":7}]}}]}}]}",
+			rows[i][0]);
+		buf_init(&b, BUF_MAX_DEFAULT);
+		read_and(quickfix, &b, str_of(event));
+		buf_addc(&b, '\0');
+		assert_string_equal(b.data, rows[i][1]);
+	}
+}
+
 /* Of a stack that ends nowhere both ends are shown, and how much is between. */
 static void test_a_long_stack(void **state)
 {
@@ -299,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_quickfix),
+		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_a_long_stack),
 		cmocka_unit_test(test_the_crashed_threads_stack),
 		cmocka_unit_test(test_any_value_may_be_anything),
