@@ -289,8 +289,9 @@ static void end(struct change *c)
 	set_busy(c, NULL);
 	for (size_t k = 0; k < c->outdates_n; k++)
 		cache_outdate(c->in->cache, c->outdates[k]);
-	/* what was there before must not be there after the program died */
-	store_commit(c->in->cache->store);
+	/* what was there before must not be there after the program died, and what is there now soon should */
+	store_settle(c->in->cache->store);
+	store_hurry(c->in->cache->store);
 	c->error = c->report ? c->report(c) : failed ? failed->error : 0;
 	list_remove(&c->link);
 	while (!list_empty(&c->waiters)) {
@@ -454,6 +455,10 @@ int change_start(struct change *c)
 	/* should the program die before the answer, what was there is not to be believed */
 	for (size_t k = 0; k < c->outdates_n; k++)
 		keep_drop(c->in->cache, c->outdates[k]);
+	for (size_t s = 0; s < c->n; s++)
+		for (size_t i = 0; i < c->steps[s].n; i++)
+			keep_doubt(c->in->cache, c->steps[s].issues[i]);
+	store_hurry(c->in->cache->store);
 	set_busy(c, c);
 	list_add(&c->in->running, &change_ref(c)->link);
 	next(c);

@@ -132,7 +132,7 @@ static bool put_listing(struct resource *r, unsigned rows)
 	for (; r->saved < l->n; r->saved++) {
 		struct item *i = l->items[r->saved];
 
-		if (i->saved == i->stamp)
+		if (i->saved == i->stamp || i->change)
 			continue;
 		if (!rows--)
 			return false;
@@ -185,10 +185,21 @@ void keep_drop(struct cache *c, const char *key)
 	store_drop(c->store, STORE_LISTING, key);
 }
 
+void keep_doubt(struct cache *c, struct item *i)
+{
+	store_drop(c->store, STORE_ITEM, i->key);
+	i->saved = 0;
+}
+
 void keep_item(struct cache *c, struct item *i)
 {
 	if (c->store)
 		put_item(c, i);
+}
+
+bool keep_hurries(const struct cache *c)
+{
+	return store_hurries(c->store);
 }
 
 int64_t keep_tick(struct cache *c)

@@ -78,7 +78,7 @@ int fs_loop(struct fs *f, struct http *h)
 
 	while (!r) {
 		int64_t wait = nearest_ms(op_tick(m), api_tick(&m->api));
-		int64_t now = m->clock->now_ms(m->clock), keep = STORE_AFTER_MS;
+		int64_t now = m->clock->now_ms(m->clock), keep = keep_hurries(&m->cache) ? 0 : STORE_AFTER_MS;
 
 		if (!busy || now - stored >= STORE_WITHIN_MS) {
 			keep = keep_tick(&m->cache);

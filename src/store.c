@@ -60,6 +60,7 @@ struct store {
 	uint64_t bytes, bytes_max;
 	uint64_t pending; /* bytes that wait for the commit */
 	bool begun;	  /* there is something to commit */
+	bool hurry;	  /* and somebody wants it to be */
 	int64_t due;	  /* ms: then */
 	char why[CACHEDIR_WHY];
 };
@@ -113,7 +114,7 @@ static void close_db(struct store *s)
 	}
 	sqlite3_close(s->db);
 	s->db = NULL;
-	s->begun = false;
+	s->begun = s->hurry = false;
 }
 
 /* Out of the way, for whoever wants to look at it; the last one only. */
@@ -538,10 +539,29 @@ void store_commit(struct store *s)
 
 	if (!s || !s->db || !s->begun)
 		return;
-	s->begun = false;
+	s->begun = s->hurry = false;
 	rc = exec(s, "COMMIT");
 	if (rc != SQLITE_OK)
 		fail(s, rc);
+}
+
+void store_hurry(struct store *s)
+{
+	if (s && s->begun) {
+		s->hurry = true;
+		s->due = s->clock->now_ms(s->clock);
+	}
+}
+
+bool store_hurries(const struct store *s)
+{
+	return s && s->hurry;
+}
+
+void store_settle(struct store *s)
+{
+	if (store_hurries(s))
+		store_commit(s);
 }
 
 int64_t store_tick(struct store *s)

@@ -30,11 +30,15 @@ void keep_later(struct resource *r); /* at a turn of the loop, when nothing hurr
 void keep_now(struct resource *r);   /* what keep_later() was told of, before it goes */
 /* It is not true any more. */
 void keep_drop(struct cache *c, const char *key);
+/* A change of ours is under way: what is kept of it is not to be believed, should the program die
+ * before the answer. */
+void keep_doubt(struct cache *c, struct item *i);
 /* A change of ours was answered, with this item as its outcome. */
 void keep_item(struct cache *c, struct item *i);
 
 /* Goes on with what is to be kept. Returns ms until it wants to be called again, -1:
  * nothing to do. */
 int64_t keep_tick(struct cache *c);
+bool keep_hurries(const struct cache *c); /* keep_tick() is wanted as soon as nobody is kept waiting */
 
 #endif
