@@ -205,7 +205,7 @@ int verb_lookup(struct op *op)
 int verb_open(struct op *op)
 {
 	struct node *n = op->node;
-	struct blob *content = NULL;
+	cleanup_blob struct blob *content = NULL;
 	struct handle *h;
 	uint64_t stamp = 0;
 	bool keep, direct;
@@ -220,16 +220,14 @@ int verb_open(struct op *op)
 	if (r)
 		return r;
 	h = handle_new(n);
-	if (!h) {
-		blob_unref(content);
+	if (!h)
 		return -ENOMEM;
-	}
 	/* What another handle reads through the page cache must not be mixed with this. */
 	direct = n->opens && n->content_stamp != stamp;
 	/* Reads through the page cache end at the size that the kernel believes. */
 	direct |= op->start < n->told_until && n->told_size != content->len;
 	keep = !direct && n->cached_stamp == stamp;
-	h->content = content;
+	h->content = blob_ref(content);
 	if (!direct)
 		n->cached_stamp = stamp;
 	h->counts = true;

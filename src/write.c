@@ -111,7 +111,7 @@ static int present_text(struct op *op, struct node *n, struct blob **ret)
 int verb_open_write(struct op *op)
 {
 	struct node *n = op->node;
-	struct blob *content = NULL;
+	cleanup_blob struct blob *content = NULL;
 	struct handle *h;
 	int r = n->scratch ? 0 : may_write(op, n);
 
@@ -122,11 +122,9 @@ int verb_open_write(struct op *op)
 	if (r)
 		return r;
 	h = handle_new(n);
-	if (!h) {
-		blob_unref(content);
+	if (!h)
 		return -ENOMEM;
-	}
-	h->content = content;
+	h->content = steal(&content);
 	h->append = op->flags & O_APPEND;
 	buf_init(&h->text, TEXT_MAX);
 	op->reply->opened(op, h, false, true);
