@@ -248,15 +248,18 @@ static void cancel(struct transport *transport, void *transfer)
 	transfer_free(transfer);
 }
 
-/* Was the time up before there was a connection? What only waited for its turn had none
- * either, but was not looked up. */
+/* Was the time up before there was a connection? What waited for its turn for most of its
+ * time had none either; that tells nothing of the server. */
 static bool had_no_connection(const struct transfer *t)
 {
-	curl_off_t looked_up = 0, began = 0;
+	curl_off_t looked_up = 0, began = 0, total = 0;
 
 	curl_easy_getinfo(t->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
 	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &began);
-	return !began && (looked_up || str_starts(str_of(t->words), "Resolving"));
+	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total);
+	if (began)
+		return false;
+	return looked_up ? total - looked_up > looked_up : str_starts(str_of(t->words), "Resolving");
 }
 
 static void complete(struct transfer *t, CURLcode code)
