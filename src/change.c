@@ -20,6 +20,7 @@
 #define CHECK_MS 5000u	      /* for the GET that looks whether it was done, at most */
 #define CHECK_RESERVE_MS 2000 /* of a change that must end soon, for that GET */
 #define LEAST_MS 500	      /* with less a request would only be cut */
+#define SOON_MS 20	      /* until what a change made is on disk */
 #define AUDIT_MAX ((size_t)4096)
 #define AUDIT_BODY 300 /* bytes of what was sent that are told */
 
@@ -291,7 +292,7 @@ static void end(struct change *c)
 		cache_outdate(c->in->cache, c->outdates[k]);
 	/* what was there before must not be there after the program died, and what is there now soon should */
 	store_settle(c->in->cache->store);
-	store_hurry(c->in->cache->store);
+	store_hurry(c->in->cache->store, SOON_MS);
 	c->error = c->report ? c->report(c) : failed ? failed->error : 0;
 	list_remove(&c->link);
 	while (!list_empty(&c->waiters)) {
@@ -458,7 +459,7 @@ int change_start(struct change *c)
 	for (size_t s = 0; s < c->n; s++)
 		for (size_t i = 0; i < c->steps[s].n; i++)
 			keep_doubt(c->in->cache, c->steps[s].issues[i]);
-	store_hurry(c->in->cache->store);
+	store_hurry(c->in->cache->store, 0);
 	set_busy(c, c);
 	list_add(&c->in->running, &change_ref(c)->link);
 	next(c);

@@ -26,21 +26,39 @@ static bool is_object(struct str s)
 	return s.n && *s.s == '{';
 }
 
+/* The same, where the one member is often behind the one that was found before: *at. */
+static bool next_member(struct json_walk *at, struct str object, struct str token, struct str *ret)
+{
+	struct json_walk w = *at;
+	struct str name;
+
+	if (!json_step(&w, &name, ret) || !json_same(name, token)) {
+		json_walk(&w, object);
+		do
+			if (!json_step(&w, &name, ret))
+				return false;
+		while (!json_same(name, token));
+	}
+	*at = w;
+	return true;
+}
+
 int json_merge(struct buf *b, struct str object, struct str delta)
 {
 	struct str name, value, other;
-	struct json_walk w;
+	struct json_walk w, at;
 	char mark = '{';
 
 	if (!is_object(object) || !is_object(delta))
 		return -EBADMSG;
 	json_walk(&w, object);
+	json_walk(&at, delta);
 	while (json_step(&w, &name, &value)) {
 		buf_addc(b, mark);
 		mark = ',';
 		buf_add_str(b, name);
 		buf_addc(b, ':');
-		buf_add_str(b, same_member(delta, name, &other) ? other : value);
+		buf_add_str(b, next_member(&at, delta, name, &other) ? other : value);
 	}
 	buf_puts(b, mark == '{' ? "{}" : "}");
 	return b->error;

@@ -17,7 +17,7 @@
 #include "sentryfs/name.h"
 #include "sentryfs/store.h"
 
-#define ROWS 100u		  /* of a listing that are written in one turn of the loop */
+#define ROWS 32u		  /* of a listing that are written in one turn of the loop */
 #define BYTES ((size_t)128 << 10) /* of documents */
 #define NEVER (INT64_MIN / 2)
 #define LONG_AGO (INT64_MAX / 8)

@@ -73,16 +73,18 @@ int fs_loop(struct fs *f, struct http *h)
 	struct mount *m = fs_mount(f);
 	struct pollfd fds[2] = {{.fd = fs_fd(f), .events = POLLIN}, {.fd = signals, .events = POLLIN}};
 	int64_t stored = 0;
-	bool busy = false;
+	bool busy = false, quiet = false;
 	int r = signals < 0 ? -errno : 0;
 
 	while (!r) {
 		int64_t wait = nearest_ms(op_tick(m), api_tick(&m->api));
 		int64_t now = m->clock->now_ms(m->clock), keep = keep_hurries(&m->cache) ? 0 : STORE_AFTER_MS;
 
-		if (!busy || now - stored >= STORE_WITHIN_MS) {
+		if (quiet || now - stored >= STORE_WITHIN_MS) {
 			keep = keep_tick(&m->cache);
 			stored = now;
+		} else if (!busy) {
+			store_settle(m->store);
 		}
 		wait = nearest_ms(wait, keep);
 		if (m->woke)
@@ -95,6 +97,10 @@ int fs_loop(struct fs *f, struct http *h)
 		busy = false;
 		for (int i = 0; i < BATCH && (r = fs_receive(f)) > 0; i++)
 			busy = true;
+		if (busy)
+			quiet = false;
+		else if (wait < 0 || wait >= STORE_AFTER_MS)
+			quiet |= m->clock->now_ms(m->clock) - now >= wait;
 		if (r > 0)
 			r = 0;
 	}

@@ -238,6 +238,9 @@ bool json_same(struct str a, struct str b)
 	struct plain left, right;
 	int c;
 
+	/* names, mostly */
+	if (a.n && b.n && *a.s == '"' && *b.s == '"' && !memchr(a.s, '\\', a.n) && !memchr(b.s, '\\', b.n))
+		return a.n == b.n && !memcmp(a.s, b.s, a.n);
 	plain_init(&left, a);
 	plain_init(&right, b);
 	do {
@@ -308,10 +311,11 @@ void json_walk(struct json_walk *w, struct str container)
 
 bool json_step(struct json_walk *w, struct str *name, struct str *value)
 {
-	struct str rest = w->rest, t = slice_take_token(&rest);
+	struct str rest = w->rest, t;
 
 	if (w->object)
 		return take_member(&w->rest, name, value);
+	t = slice_take_token(&rest);
 	if (t.n == 1 && *t.s == ',')
 		w->rest = rest;
 	*name = (struct str){NULL, 0};

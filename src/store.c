@@ -27,7 +27,7 @@
 #define ROW_BYTES 100u			/* what a row takes beside its key and its text */
 #define PENDING_MAX (UINT64_C(1) << 20) /* bytes in one transaction */
 #define EVICT_ROWS 256
-#define VACUUM_PAGES "64"
+#define VACUUM_PAGES "256"
 
 enum { GET, PUT, DROP, SIZE, TOUCH, OLDEST, EVICT, STATEMENTS };
 
@@ -230,8 +230,8 @@ static int open_db(struct store *s)
 	if (rc == SQLITE_OK)
 		rc = exec(s,
 			  "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA locking_mode = EXCLUSIVE; "
-			  "PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; "
-			  "PRAGMA wal_autocheckpoint = 1024; PRAGMA synchronous = NORMAL; "
+			  "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; "
+			  "PRAGMA wal_autocheckpoint = 4096; PRAGMA synchronous = NORMAL; "
 			  "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 0");
 	if (rc == SQLITE_OK)
 		rc = check_schema(s);
@@ -545,12 +545,15 @@ void store_commit(struct store *s)
 		fail(s, rc);
 }
 
-void store_hurry(struct store *s)
+void store_hurry(struct store *s, unsigned ms)
 {
-	if (s && s->begun) {
-		s->hurry = true;
-		s->due = s->clock->now_ms(s->clock);
-	}
+	int64_t due;
+
+	if (!s || !s->begun)
+		return;
+	due = s->clock->now_ms(s->clock) + ms;
+	s->due = s->due < due ? s->due : due;
+	s->hurry |= !ms;
 }
 
 bool store_hurries(const struct store *s)

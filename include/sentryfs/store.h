@@ -44,9 +44,9 @@ void store_drop(struct store *s, enum store_kind kind, const char *key);
 /* Commits once a second. Returns ms until it wants to be called again, -1: nothing to do. */
 int64_t store_tick(struct store *s);
 void store_commit(struct store *s);
-/* What was put and dropped is wanted on disk soon: at the next tick, or before store_settle()
- * returns. */
-void store_hurry(struct store *s);
+/* What was put and dropped is wanted on disk within so many ms; 0: at the next tick, or before
+ * store_settle() returns. */
+void store_hurry(struct store *s, unsigned ms);
 bool store_hurries(const struct store *s);
 void store_settle(struct store *s);
 

