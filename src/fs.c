@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "sentryfs/control.h"
 #include "sentryfs/log.h"
 #include "sentryfs/verbs.h"
 #include "sentryfs/xattr.h"
@@ -74,9 +75,10 @@ static void reply_text(struct op *op, const char *text)
 static void reply_opened(struct op *op, struct handle *h, bool keep_cache, bool direct_io)
 {
 	struct fuse_file_info fi = {.fh = (uint64_t)(uintptr_t)h, .keep_cache = keep_cache, .direct_io = direct_io};
+	const struct control *control = h->node->scratch ? NULL : h->node->kind->control;
 
-	/* FLUSH says nothing to a file that is only read */
-	fi.noflush = (op->flags & O_ACCMODE) == O_RDONLY;
+	/* FLUSH says nothing to a file that is only read, or that takes a value with each write */
+	fi.noflush = (op->flags & O_ACCMODE) == O_RDONLY || !control || !control->text;
 	if (fuse_reply_open(op->request, &fi))
 		handle_free(h);
 }
