@@ -70,6 +70,7 @@ static void restart(struct ahead_run *run, struct listing *l, const struct item 
 		run->listing = listing_ref(l);
 	}
 	run->length = run->window = 1;
+	run->seen = NULL;
 	for (int o = 0; o < AHEAD_ORDERS; o++) {
 		run->order[o] = false;
 		for (size_t i = 0; i < l->n && !run->order[o]; i++)
@@ -144,6 +145,10 @@ static void fetch(struct op *op, struct ask *a)
 {
 	struct resource *res;
 
+	a->want.peek = true;
+	if (!cache_need(&op->mount->cache, &a->want, NULL, &res))
+		return;
+	a->want.peek = false;
 	/* who is slowed is not helped to ask for more */
 	if (crowd_ask(&op->mount->crowd, op->tid, false, op->mount->options->crawl, op->start).delay_ms)
 		return;
@@ -360,8 +365,10 @@ int ahead_event(struct op *op)
 	if (!issue || issue->parent->kind->id != KIND_ISSUES)
 		return 0;
 	run = advance(op, issue, kind_of(KIND_EVENT)); /* whichever of an event's files is read */
-	if (run && !op->noted)
+	if (run && !op->noted && run->seen != issue->item) {
+		run->seen = issue->item;
 		fetch_window(op, run, issue->parent);
+	}
 	/* the second body that is opened in a directory, or the first of a habit */
 	habit = run || n->parent->bodies || (ahead->used && find_run(ahead, n->parent->kind)->length >= RUN_MIN);
 	if (!op->noted)

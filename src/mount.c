@@ -257,7 +257,12 @@ static int expand_all(const struct mount *m, const struct node *n, const char *t
 			r = expand(m, n, p[1], own, b);
 			p += 3;
 		} else {
-			buf_addc(b, *p++);
+			/* what is written another way begins a part of the path or a parameter */
+			size_t plain = strcspn(p, "{/?&");
+
+			plain += p[plain] && p[plain] != '{';
+			buf_add(b, p, plain);
+			p += plain;
 		}
 		if (r)
 			return r;

@@ -32,6 +32,7 @@ struct ahead_run {
 	size_t at[AHEAD_ORDERS];  /* where in each order */
 	bool order[AHEAD_ORDERS]; /* which of them it may be */
 	unsigned length, window;
+	const struct item *seen; /* the issue behind which the window was asked for; to compare alone */
 	uint64_t used;
 };
 
