@@ -339,12 +339,17 @@ static bool take_completed(struct http *h)
 	return any;
 }
 
+bool http_is_idle(const struct http *h)
+{
+	return list_empty(&h->transfers);
+}
+
 int http_poll(struct http *h, struct pollfd *extra, unsigned n, int timeout_ms)
 {
 	struct curl_waitfd fds[4];
 	int running;
 
-	if (list_empty(&h->transfers)) {
+	if (http_is_idle(h)) {
 		/* libcurl has nothing to do, and four system calls to find that out */
 		int r = poll(extra, n, timeout_ms);
 

@@ -59,6 +59,7 @@ struct http;
 struct http *http_new(const struct http_options *o);
 struct http *http_free(struct http *h); /* accepts NULL, returns NULL */
 struct transport *http_transport(struct http *h);
+bool http_is_idle(const struct http *h); /* nothing is under way */
 /* What is connected is believed no more: after a suspend, or when an answer did not come. */
 void http_renew(struct http *h);
 /* Waits for sockets, the n extra descriptors, or the time, then moves every transfer on. 0 or -errno. */
