@@ -362,6 +362,8 @@ def test_own_write_is_there_at_the_next_mount(kept, server, cache, how):
     assert m.sh(f"cd {ISSUES}/{first[0]} && cat details.json > /dev/null && echo resolved > status").returncode == 0
     assert m.sh(f"cd {ISSUES}/{first[1]} && echo high > priority && echo hello > comments/new").returncode == 0
     if how == "kill":
+        # what a change made is on disk after 20 ms
+        wait_until(lambda: time.time() - max(p.stat().st_mtime for p in files(cache)) > 0.2, "the store to be at rest")
         os.kill(m.pid, signal.SIGKILL)
         assert m.gone()
     m.unmount()
@@ -375,6 +377,23 @@ def test_own_write_is_there_at_the_next_mount(kept, server, cache, how):
     m.unmount()
     m = kept()
     assert "hello" in m.sh(f"cat {ISSUES}/{first[1]}/comments/*").stdout
+
+
+def test_what_was_before_a_write_is_not_there_after_a_kill_at_once(kept, server, cache):
+    m = kept()
+    first, _, _ = see(m)
+    status = m.where / ISSUES / first[0] / "status"
+    assert status.read_text() != "resolved\n"
+    wait_until(lambda: time.time() - max(p.stat().st_mtime for p in files(cache)) > 0.2, "the store to be at rest")
+    with open(status, "w") as f:
+        f.write("resolved\n")
+        f.flush()
+        os.kill(m.pid, signal.SIGKILL)
+    assert m.gone()
+    m.unmount()
+    m = kept("-ooffline")
+    done = m.sh(f"cat {ISSUES}/{first[0]}/status")
+    assert done.stdout == "resolved\n" or (done.returncode == 1 and done.stdout == "")
 
 
 def test_killed(kept, server, cache):
