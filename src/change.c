@@ -332,6 +332,15 @@ static void audit(const struct change *c, const struct change_step *step, const 
 
 #define NOT_KNOWN "it is not known whether this was done: look before you try again"
 
+/* Nobody can say whether it was done: until the server is asked again the value that is known
+ * must not be taken for the present one. */
+static void doubt(struct change *c, struct change_step *step)
+{
+	for (size_t i = 0; i < step->n; i++)
+		step->issues[i]->doubted = now_ms(c);
+	audit(c, step, ", not known whether it was done,");
+}
+
 /* The look whether an uncertain request was done has been answered. */
 static void on_checked(void *arg, struct api_answer *answer)
 {
@@ -355,7 +364,7 @@ static void on_checked(void *arg, struct api_answer *answer)
 		audit(c, step, ", seen to be done");
 	} else if (answer->error || (r != -EOPNOTSUPP && r != -EEXIST)) {
 		set_words(step, words, NOT_KNOWN);
-		audit(c, step, ", not known whether it was done,");
+		doubt(c, step);
 	} else {
 		set_words(step, words, "asked again, the server shows that it was not done");
 		/* half an answer to a request that had no effect is a broken connection, not bad JSON */
@@ -409,7 +418,7 @@ static void on_answer(void *arg, struct api_answer *answer)
 		if (check(c, step))
 			return;
 		set_words(step, step->words ? step->words : "", NOT_KNOWN);
-		audit(c, step, ", not known whether it was done,");
+		doubt(c, step);
 	}
 	c->at++;
 	next(c);

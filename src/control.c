@@ -182,6 +182,8 @@ int control_wait_for_issue(struct op *op, const struct item *issue)
 
 bool control_is_fresh(const struct op *op, const struct item *issue)
 {
+	if (issue->doubted && issue->fetched <= issue->doubted && issue->written <= issue->doubted)
+		return false;
 	return op->start - issue->fetched <= (int64_t)SOURCE_ISSUE_FRESH_S * 1000;
 }
 

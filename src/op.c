@@ -28,6 +28,7 @@ struct handle *handle_free(struct handle *h)
 	if (h->counts && !--h->node->opens)
 		blob_unref(steal(&h->node->content));
 	buf_done(&h->text);
+	change_unref(h->sent);
 	blob_unref(h->content);
 	listing_unref(h->listing);
 	list_remove(&h->link);

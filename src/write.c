@@ -228,14 +228,28 @@ int verb_write(struct op *op)
 	return r;
 }
 
+/* A text of this handle was sent already, maybe by the close of a child that had the
+ * descriptor too: whoever closes it is told how that ended. */
+static int told_again(struct op *op, const struct handle *h)
+{
+	if (!h->sent)
+		return h->failed;
+	op->change = change_ref(h->sent);
+	return op->change->ended ? op->change->error : op_wait(op, op->change);
+}
+
+/* The handle may go while the op waits, when who closes it is killed: it is looked at before. */
 int verb_flush(struct op *op)
 {
+	bool first = !op->data && !op->change;
 	struct handle *h = op->handle;
 	int r = 0;
 
-	if (!op->data && h->refused)
+	if (first && h->refused)
 		return h->refused;
-	if (!op->data && h->dirty) {
+	if (first && !h->dirty) {
+		r = told_again(op, h);
+	} else if (first) {
 		/* whatever becomes of it, it is sent once */
 		h->dirty = false;
 		r = buf_to_blob(&h->text, &op->data);
@@ -244,9 +258,16 @@ int verb_flush(struct op *op)
 			blob_unref(h->content);
 			h->content = blob_ref(op->data);
 		}
+	} else if (!op->data) {
+		r = op->change->error;
 	}
 	if (!r && op->data)
 		r = control_run(op, op->node, blob_str(op->data));
+	if (first && op->data) {
+		change_unref(h->sent);
+		h->sent = op->change ? change_ref(op->change) : NULL;
+		h->failed = r == -EINPROGRESS ? 0 : r;
+	}
 	if (!r)
 		op->reply->error(op, 0);
 	return r;

@@ -191,6 +191,11 @@ def test_when_the_get_fails_too_it_is_not_known(hasty, sandbox):
     assert sent(sandbox) == [put(hasty, status="resolved")]
     assert "not known" in hasty.error()
     assert hasty.read("status") == "unresolved\n"
+    # nor is it taken for granted that it is as it was
+    sandbox.faults()
+    sandbox.forget()
+    assert attempt(hasty / "status", "unresolved") is None
+    assert sent(sandbox) == [put(hasty, status="unresolved")]
 
 
 def test_a_500_is_one_request(hasty, sandbox):

@@ -167,6 +167,16 @@ def test_a_dup_closed_first_sends_once(issue, sandbox):
     assert sent(sandbox) == [post(issue, "once")]
 
 
+def test_whoever_closes_a_copy_is_told_how_it_ended(issue, sandbox):
+    """A child between fork and exec has the descriptor too; its close sends the text, and the parent must be told."""
+    sandbox.faults({"method": "POST", "path": "/comments/$", "status": 400, "body": '{"detail": "no"}'})
+    fd = os.open(issue / "comments/new", os.O_WRONLY)
+    os.write(fd, b"refused")
+    copy = os.dup(fd)
+    assert (error_of(os.close, copy), error_of(os.close, fd)) == ("EINVAL", "EINVAL")
+    assert sent(sandbox) == [post(issue, "refused")]
+
+
 @pytest.mark.parametrize("text", ["\n", " \n\t", "\0", "\0\0\0", "with a \0 inside"], ids=ascii)
 def test_an_empty_comment(issue, sandbox, text):
     assert attempt(issue / "comments/new", text) == ("close", "EINVAL")

@@ -253,6 +253,7 @@ class Model:
         """The faults are over: all that is shown is what the server has, and it has each change at most once."""
         self.server.control("POST", "faults", [])
         (self.mount.where / ".sentryfs/refresh").write_text("1\n")
+        log = [r for r in self.server.requests() if r["method"] != "GET"]
         for name in self.issues:
             true = self.server.control("GET", f"issues/{name}")
             shown = self.path(name, "priority").read_text().strip()
@@ -260,7 +261,8 @@ class Model:
             texts = collections.Counter(a["data"].get("text") for a in true["activity"] if a["type"] == "note")
             for text, (failed, told) in self.said[name].items():
                 n = texts[text]
-                self.claim(n == 1 if not failed else n <= 1, f"{name}: a comment is there {n} times after {failed}")
+                self.claim(n == 1 if not failed else n <= 1, f"{name}: a comment is there {n} times after {failed}: "
+                           + "; ".join(f"{r['path']} {r['status']}" for r in log if text in (r["body"] or "")))
                 if failed and told is not None and "not known" not in told:
                     self.claim(n == 0, f"{name}: a comment is there after {failed} without a doubt: {told!r}")
         requests = self.server.requests()

@@ -41,6 +41,7 @@ struct item {
 	enum item_gone gone;
 	bool kept;	       /* among store->kept */
 	int64_t written;       /* ms: when a change of ours was answered, -1: never */
+	int64_t doubted;       /* ms: when it was not told whether one was done, 0: never */
 	struct change *change; /* borrowed: the one that is under way */
 	char *last_error;      /* why the last write failed, owned; NULL after a success */
 };

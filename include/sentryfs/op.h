@@ -30,10 +30,12 @@ struct handle {
 	bool counts;		 /* among node->opens */
 	/* of a file that takes text: the pieces so far */
 	struct buf text;
-	size_t base; /* the file offset of its first byte */
-	bool dirty;  /* there is text that was not sent */
-	bool append; /* O_APPEND: pieces go to the end, whatever their offset */
-	int refused; /* why a piece was not taken, until the text begins anew */
+	size_t base;	     /* the file offset of its first byte */
+	bool dirty;	     /* there is text that was not sent */
+	bool append;	     /* O_APPEND: pieces go to the end, whatever their offset */
+	int refused;	     /* why a piece was not taken, until the text begins anew */
+	int failed;	     /* how the last text ended: a fork has a descriptor of its own, and closes it too */
+	struct change *sent; /* shared: what became of that text */
 };
 
 struct handle *handle_new(struct node *n);    /* NULL without memory */
