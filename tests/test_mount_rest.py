@@ -37,8 +37,10 @@ def test_ten_thousand_issues_take_less_than_60_mib(mount):
 
 
 def test_no_wakeups_at_rest(mounted):
+    wakeups_in_window(mounted)
     assert wakeups_in_window(mounted) <= WINDOW_S
     assert mounted.sh("ls -lR acme/projects/web/issues/WEB-3 && cat acme/members.tsv").returncode == 0
+    wakeups_in_window(mounted)      # what was read goes to the store
     assert wakeups_in_window(mounted) <= WINDOW_S
 
 
