@@ -32,6 +32,11 @@ TESTS = {
         r"test_a_network_that_swallows_everything": "short-ids",
         r"test_what_was_seen_stays_and_all_comes_back": "short-ids",
     },
+    "test_mount_hostile.py": {r"test_json_is_exact_and_values_are_a_line": "platform"},
+    "test_mount_privileges.py": {
+        r"test_mount_read_write_unmount": "flags",
+        r"test_allow_other_lets_them_read_and_not_write": "flags",
+    },
     "test_mount_renderings.py": {
         r"test_a_text_is_the_stored_one\[summary.txt-.*\]": "substatus",
         r"test_a_text_is_the_stored_one\[.*\]": "platform",
@@ -96,6 +101,7 @@ TESTS = {
         r"test_example\[.*activity.*\]": "activity",
         r"test_example\[.*assignedTo.*\]": "assignee",
         r"test_example\[.*priority.*\]": "priority",
+        r"test_example\[.*hasSeen.*\]": "flags",
         r"test_the_manuals_examples": "priority",
     },
     "test_mount_faults.py": {
