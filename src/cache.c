@@ -94,14 +94,6 @@ static int64_t now_ms(const struct cache *c)
 	return c->api->clock->now_ms(c->api->clock);
 }
 
-static int64_t wall_ms(const struct cache *c)
-{
-	struct timespec ts;
-
-	c->api->clock->wall(c->api->clock, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int begin(struct resource *r, const struct cache_want *want);
 
 /* Tells all who wait; each may ask again and so wait again. */
@@ -440,7 +432,7 @@ void cache_adopt(struct cache *c, const char *key, struct blob *document, int64_
 
 void cache_keep(struct cache *c, struct store *store)
 {
-	c->born = wall_ms(c);
+	c->born = clock_wall_ms(c->api->clock);
 	c->born_ms = now_ms(c);
 	c->refreshed = 0;
 	c->store = store;
@@ -460,7 +452,7 @@ void cache_drop(struct cache *c)
 	struct list *l = c->lru.next;
 
 	item_store_release(&c->items);
-	c->refreshed = wall_ms(c);
+	c->refreshed = clock_wall_ms(c->api->clock);
 	while (l != &c->lru) {
 		struct resource *r = container_of(l, struct resource, lru);
 

@@ -29,4 +29,15 @@ static int64_t slept_ms(const struct clock *c)
 	return read_ms(CLOCK_BOOTTIME) - read_ms(CLOCK_MONOTONIC);
 }
 
+void clock_moment(const struct clock *c, int64_t ms, char text[CLOCK_TEXT])
+{
+	struct timespec at;
+	struct tm tm = {0};
+
+	c->wall(c, &at);
+	at.tv_sec -= (c->now_ms(c) - ms) / 1000;
+	gmtime_r(&at.tv_sec, &tm);
+	strftime(text, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
 const struct clock clock_system = {.now_ms = now_ms, .wall = wall, .slept_ms = slept_ms};

@@ -102,17 +102,9 @@ static struct shown add_lines(struct buf *b, const struct source *s, add_line_fn
 
 static void add_time(struct buf *b, const struct source *s)
 {
-	const struct clock *clock = s->mount->clock;
-	int64_t age = clock->now_ms(clock) - s->listing->asked;
-	struct timespec wall;
-	struct tm tm;
-	char text[32];
-	time_t at;
+	char text[CLOCK_TEXT];
 
-	clock->wall(clock, &wall);
-	at = wall.tv_sec - (time_t)(age > 0 ? age / 1000 : 0);
-	gmtime_r(&at, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	clock_moment(s->mount->clock, s->listing->asked, text);
 	buf_puts(b, text);
 }
 

@@ -26,10 +26,7 @@
 
 static int64_t wall_ms(const struct cache *c)
 {
-	struct timespec ts;
-
-	c->api->clock->wall(c->api->clock, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_wall_ms(c->api->clock);
 }
 
 static int64_t now_ms(const struct cache *c)

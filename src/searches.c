@@ -218,16 +218,14 @@ static struct search_dir *get_dir(struct mount *m, const struct node *n)
 static void save(struct mount *m, const struct search_dir *d)
 {
 	cleanup_buf struct buf b = {0};
-	struct timespec wall;
 
 	if (!m->store)
 		return;
 	buf_init(&b, BUF_MAX_DEFAULT);
 	for (size_t i = 0; i < d->made->n; i++)
 		buf_printf(&b, "%s\n", d->made->items[i]->name);
-	m->clock->wall(m->clock, &wall);
 	if (b.len && !b.error)
-		store_put(m->store, STORE_SEARCHES, d->key, buf_str(&b), (int64_t)wall.tv_sec * 1000);
+		store_put(m->store, STORE_SEARCHES, d->key, buf_str(&b), clock_wall_ms(m->clock));
 	else
 		store_drop(m->store, STORE_SEARCHES, d->key);
 	store_commit(m->store);

@@ -39,14 +39,9 @@ static const char *may(const struct mount *m, enum need need, bool refused)
 /* A moment of the monotonic clock as the wall clock showed it. */
 static void add_moment(struct buf *b, const struct mount *m, int64_t ms)
 {
-	struct timespec wall;
-	char text[32];
-	struct tm tm;
+	char text[CLOCK_TEXT];
 
-	m->clock->wall(m->clock, &wall);
-	wall.tv_sec -= (m->clock->now_ms(m->clock) - ms) / 1000;
-	gmtime_r(&wall.tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	clock_moment(m->clock, ms, text);
 	buf_puts(b, text);
 }
 

@@ -65,14 +65,6 @@ struct store {
 	char why[CACHEDIR_WHY];
 };
 
-static int64_t wall_ms(const struct store *s)
-{
-	struct timespec ts;
-
-	s->clock->wall(s->clock, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 bool store_name(char name[STORE_NAME_MAX], const char *origin, const char *source, const char *token)
 {
 	cleanup_buf struct buf b = {0};
@@ -400,7 +392,7 @@ int store_get(struct store *s, enum store_kind kind, const char *key, struct blo
 
 	if (!s || !s->db)
 		return -ENOENT;
-	now = wall_ms(s);
+	now = clock_wall_ms(s->clock);
 	st = bind_key(s, GET, kind, key);
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
@@ -461,7 +453,7 @@ void store_put(struct store *s, enum store_kind kind, const char *key, struct st
 		return;
 	st = bind_key(s, PUT, kind, key);
 	sqlite3_bind_int64(st, 3, asked);
-	sqlite3_bind_int64(st, 4, wall_ms(s));
+	sqlite3_bind_int64(st, 4, clock_wall_ms(s->clock));
 	sqlite3_bind_int64(st, 5, (int64_t)size);
 	sqlite3_bind_int64(st, 6, (int64_t)sum_of(key, body));
 	sqlite3_bind_blob64(st, 7, body.n ? body.s : "", body.n, SQLITE_STATIC);
