@@ -20,6 +20,7 @@ import urllib.request
 
 import needs
 import pytest
+from sandbox.client import Sandbox as Client
 
 TESTS = pathlib.Path(__file__).resolve().parent
 TOP = TESTS.parent
@@ -92,6 +93,16 @@ class Sandbox:
 
     def forget(self):
         self.control("DELETE", "requests")
+
+    def direct(self):
+        """The API, past the mount."""
+        return Client.attached(self.url, self.organization, self.token)
+
+    def newest_first(self, project):
+        """The names of its unresolved issues as pages in order give them."""
+        api = self.direct()
+        pages = api.walk(api.org + "/issues/", project=-1, limit=100, query=f"is:unresolved project:{project}")
+        return [i["shortId"] for page in pages for i in page.json]
 
     def faults(self, *rules):
         self.control("POST", "faults", [*rules, *background()])

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Long listings: fetched in parts where the server takes a time for a cursor, in order where it does not."""
 
-import json
 import os
 import subprocess
-import urllib.request
 
 import pytest
 from conftest import Sandbox
@@ -28,16 +26,7 @@ def listing(m):
 @pytest.fixture(scope="module")
 def in_order(long):
     """The names as pages in order give them: newest first."""
-    names, cursor = [], ""
-    while cursor is not None:
-        request = urllib.request.Request(f"{long.url}/api/0/organizations/acme/issues/?project=-1&limit=100{cursor}"
-                                         "&query=is:unresolved+project:web", headers={"Authorization":
-                                                                                      f"Bearer {long.token}"})
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            names += [i["shortId"] for i in json.load(answer)]
-            last = answer.headers["Link"].split(",")[-1]
-            cursor = "&cursor=" + last.split('cursor="')[1].split('"')[0] if 'results="true"' in last else None
-    return names
+    return long.newest_first("web")
 
 
 def test_parts_side_by_side_are_the_listing_in_order(mount, long, in_order):
@@ -72,16 +61,8 @@ def test_issues_that_move_while_it_is_listed_are_neither_lost_nor_twice(mount, l
 
 def pages_of(server, path):
     """Ids as pages in order give them, and how many pages that took."""
-    ids, cursor, n = [], "", 0
-    while cursor is not None:
-        request = urllib.request.Request(f"{server.url}/api/0/{path}?per_page=100{cursor}",
-                                         headers={"Authorization": f"Bearer {server.token}"})
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            ids += [e["eventID"] for e in json.load(answer)]
-            last = answer.headers["Link"].split(",")[-1]
-            cursor = "&cursor=" + last.split('cursor="')[1].split('"')[0] if 'results="true"' in last else None
-            n += 1
-    return ids, n
+    pages = [page.json for page in server.direct().walk(path, per_page=100)]
+    return [e["eventID"] for page in pages for e in page], len(pages)
 
 
 @pytest.mark.parametrize("foretold", [True, False])
@@ -91,7 +72,7 @@ def test_pages_of_events_side_by_side(mount, foretold):
         rules = [{"path": "/events/$", "delay_ms": 50}]
         if not foretold:
             rules.insert(0, {"path": "/events/$", "query": r"cursor=0(%3A|:)\d*[1-9](%3A|:)0", "status": 400})
-        in_order, n = pages_of(s, "organizations/acme/issues/WEB-2/events/")
+        in_order, n = pages_of(s, "/organizations/acme/issues/WEB-2/events/")
         assert n > 3
         m = mount("--max-events=1000", server=s)
         assert (m.where / ISSUES / "WEB-2").is_dir()

@@ -3,13 +3,11 @@
 
 import ctypes
 import errno
-import json
 import os
 import pathlib
 import signal
 import subprocess
 import time
-import urllib.request
 
 import pytest
 from conftest import PLAIN, Sandbox, wait_until
@@ -28,16 +26,7 @@ def long():
 @pytest.fixture
 def in_order(long):
     """The names as pages in order give them: newest first, now."""
-    names, cursor = [], ""
-    while cursor is not None:
-        request = urllib.request.Request(f"{long.url}/api/0/organizations/acme/issues/?project=-1&limit=100{cursor}"
-                                         "&query=is:unresolved+project:web", headers={"Authorization":
-                                                                                      f"Bearer {long.token}"})
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            names += [i["shortId"] for i in json.load(answer)]
-            last = answer.headers["Link"].split(",")[-1]
-            cursor = "&cursor=" + last.split('cursor="')[1].split('"')[0] if 'results="true"' in last else None
-    return names
+    return long.newest_first("web")
 
 
 @pytest.fixture

@@ -45,6 +45,14 @@ class Sandbox:
         self.token = token or ready["token"]
         self.org = f"/organizations/{self.organization}"
 
+    @classmethod
+    def attached(cls, url, organization, token):
+        """To one that somebody else started, and stops."""
+        self = cls.__new__(cls)
+        self.url, self.organization, self.token = url, organization, token
+        self.org = f"/organizations/{organization}"
+        return self
+
     def __enter__(self):
         return self
 
