@@ -129,6 +129,14 @@ def test_a_rule_for_some_methods(server):
     assert server.call("POST", issue_path(server, "WEB-1") + "comments/", {"text": "x"}).status == 409
 
 
+def test_rules_that_are_apart_spoil_no_two_answers_in_a_row(server):
+    rules = [{"method": "GET", "path": "/organizations/$", "apart": True, "probability": 0.5, "seed": n, "status": 502} for n in range(7)]
+    server.faults(*rules)
+    seen = [server.get("/organizations/").status for _ in range(100)]
+    assert (502, 502) not in zip(seen, seen[1:])
+    assert seen.count(502) == server.control("GET", "faults")["apart"] > 40
+
+
 def test_a_403_says_which_scope_is_missing_or_does_not(server):
     path, token = issue_path(server, "WEB-1"), server.make_token("event:read")
     told = server.put(path, {"status": "resolved"}, token=token)

@@ -59,7 +59,6 @@ class Rule:
         self.left = spec.get("times")
         self.random = random.Random(spec.get("seed", 0))
         self.hits = 0
-        self.spoilt = set()     # of a rule that is `apart`: what was asked and must be answered well now
 
     def applies(self, request):
         if self.methods and request.method not in self.methods:
@@ -73,15 +72,10 @@ class Rule:
         if self.skip > 0:
             self.skip -= 1
             return False
-        if "apart" in self.spec and request.target in self.spoilt:
-            self.spoilt.discard(request.target)
-            return False
         if "probability" in self.spec and self.random.random() >= self.spec["probability"]:
             return False
         if self.left is not None:
             self.left -= 1
-        if "apart" in self.spec:
-            self.spoilt.add(request.target)
         self.hits += 1
         return True
 
@@ -91,6 +85,7 @@ class Plan:
 
     def __init__(self):
         self.rules, self.hanging = [], set()
+        self.spoilt = set()     # by rules that are `apart`: what was asked and must be answered well now
         self.before = 0     # hits of rules that were apart and are no more
 
     def replace(self, specs):
@@ -98,10 +93,7 @@ class Plan:
             raise PlanError("the plan is a list of rules")
         self.before = self.apart()
         self.rules = [Rule(spec) for spec in specs]
-        # those that are apart are so from each other
-        together = set()
-        for rule in self.rules:
-            rule.spoilt = together
+        self.spoilt.clear()
         for event in list(self.hanging):
             event.set()
 
@@ -109,7 +101,14 @@ class Plan:
         return self.before + sum(r.hits for r in self.rules if "apart" in r.spec)
 
     def find(self, request):
-        return next((rule for rule in self.rules if rule.applies(request)), None)
+        asked = request.method, request.target
+        owed = asked in self.spoilt     # a good answer: none of those that are apart spoils this one too
+        found = next((r for r in self.rules if not (owed and "apart" in r.spec) and r.applies(request)), None)
+        if found and "apart" in found.spec:
+            self.spoilt.add(asked)
+        elif not found:
+            self.spoilt.discard(asked)
+        return found
 
     def state(self):
         return {"hanging": len(self.hanging), "apart": self.apart(), "rules": [dict(r.spec, hits=r.hits, left=r.left) for r in self.rules]}
