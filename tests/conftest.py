@@ -62,6 +62,16 @@ def background():
     return [{**rule, "seed": SEED * 100_000 + next(DRAWS), **fault} for fault in PASSING if FAULTS]
 
 
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["spoilt"] = Sandbox.spoilt
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    Sandbox.spoilt += getattr(node, "workeroutput", {}).get("spoilt", 0)
+
+
 def pytest_terminal_summary(terminalreporter):
     if FAULTS:
         terminalreporter.write_line(f"seed {SEED}: {Sandbox.spoilt} answers were spoilt in the background")
@@ -79,7 +89,8 @@ class Sandbox:
         ready = json.loads(self.process.stdout.readline())
         self.url, self.organization, self.token = ready["url"], ready["organization"], ready["token"]
         if FAULTS:
-            self.faults()
+            own = [{k: v for k, v in rule.items() if k not in ("hits", "left")} for rule in self.control("GET", "faults")["rules"]]
+            self.control("POST", "faults", [*background(), *own])
 
     def control(self, method, path, data=None):
         body = None if data is None else json.dumps(data).encode()

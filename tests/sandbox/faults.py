@@ -85,7 +85,7 @@ class Plan:
 
     def __init__(self):
         self.rules, self.hanging = [], set()
-        self.spoilt = set()     # by rules that are `apart`: what was asked and must be answered well now
+        self.owed = set()   # what met a rule, and must not meet one that is `apart` now
         self.before = 0     # hits of rules that were apart and are no more
 
     def replace(self, specs):
@@ -93,7 +93,7 @@ class Plan:
             raise PlanError("the plan is a list of rules")
         self.before = self.apart()
         self.rules = [Rule(spec) for spec in specs]
-        self.spoilt.clear()
+        self.owed.clear()
         for event in list(self.hanging):
             event.set()
 
@@ -102,12 +102,9 @@ class Plan:
 
     def find(self, request):
         asked = request.method, request.target
-        owed = asked in self.spoilt     # a good answer: none of those that are apart spoils this one too
+        owed = asked in self.owed
         found = next((r for r in self.rules if not (owed and "apart" in r.spec) and r.applies(request)), None)
-        if found and "apart" in found.spec:
-            self.spoilt.add(asked)
-        elif not found:
-            self.spoilt.discard(asked)
+        (self.owed.add if found else self.owed.discard)(asked)
         return found
 
     def state(self):
@@ -230,7 +227,7 @@ def takeover(plan, rule):
         return None
 
     def part(value, body):
-        return len(body) // 2 if value is True else min(int(value), len(body))
+        return len(body) // 2 if value is True else max(0, min(int(value), len(body) - 1))    # never all of it
 
     async def run(request, response, reader, writer):
         body = response.body
