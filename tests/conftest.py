@@ -25,8 +25,11 @@ from sandbox.client import Sandbox as Client
 TESTS = pathlib.Path(__file__).resolve().parent
 TOP = TESTS.parent
 PROGRAM = os.environ.get("SENTRYFS", str(TOP / "build" / "sentryfs"))
-# what the program is started under (valgrind), and whether it is as users have it: figures are measured then alone
+# what the program is started under (valgrind), which keeps its pid; whether it is as users have it: figures are measured
+# then alone; and how much longer than the plain program's what it does may take
 WRAPPER = shlex.split(os.environ.get("SENTRYFS_WRAPPER", ""))
+COMMAND = [*WRAPPER, PROGRAM]
+SLOW = 5 if WRAPPER else 1
 PLAIN = not WRAPPER and b"__asan_init" not in pathlib.Path(PROGRAM).read_bytes()
 
 
@@ -132,6 +135,15 @@ class Sandbox:
         self.process.wait(20)
 
 
+def put_program(path):
+    """The program at `path`, for what starts it by its name."""
+    if WRAPPER:
+        path.write_text(f'#!/bin/bash\nexec {shlex.join(COMMAND)} "$@"\n')
+        path.chmod(0o755)
+    else:
+        path.symlink_to(PROGRAM)
+
+
 def open_to_all(path):
     """Lets every user walk to `path`, which pytest made for its own user alone."""
     for parent in (path, *path.parents):
@@ -150,7 +162,7 @@ class Mount:
     def __init__(self, sandbox, where, *args, source=None, token=None, env=None):
         self.where = where
         where.mkdir(exist_ok=True)
-        command = [*WRAPPER, PROGRAM, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
+        command = [*COMMAND, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
         self.env = {"PATH": os.environ["PATH"], "HOME": str(where.parent), "LANG": "C.UTF-8",
                     # what one mount has seen, another has not, unless a test says so
                     "XDG_CACHE_HOME": str(where.parent / f".cache-{next(MOUNTS)}"),

@@ -5,11 +5,12 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 
 import pytest
-from conftest import PLAIN, PROGRAM, WRAPPER, Sandbox, open_to_all
+from conftest import COMMAND, PLAIN, PROGRAM, WRAPPER, Sandbox, open_to_all
 from terminal import Terminal
 
 ISSUES = "acme/projects/web/issues"
@@ -17,7 +18,7 @@ ISSUES = "acme/projects/web/issues"
 
 def run(m, *words, cwd=None, wrap=(), **env):
     e = {**m.env, "SENTRY_URL": m.url, **env}
-    return subprocess.run([*wrap, *WRAPPER, PROGRAM, *map(str, words)], env=e, cwd=cwd or m.where, capture_output=True,
+    return subprocess.run([*wrap, *COMMAND, *map(str, words)], env=e, cwd=cwd or m.where, capture_output=True,
                           text=True, timeout=120)
 
 
@@ -63,7 +64,7 @@ def test_an_organization_of_such_a_name_is_reached(mounted, tmp_path):
          "organization fetch")
     helper = tmp_path / "mount.fuse.sentryfs"
     helper.symlink_to(PROGRAM)
-    done = subprocess.run([helper, "path", where, "-o", "rw,noauto"], env={**mounted.env, "SENTRY_URL": mounted.url},
+    done = subprocess.run([*WRAPPER, helper, "path", where, "-o", "rw,noauto"], env={**mounted.env, "SENTRY_URL": mounted.url},
                           capture_output=True, text=True, timeout=60)
     said(done, 1, "organization path")
 
@@ -103,7 +104,6 @@ def test_nothing_is_mounted(mounted):
     said(run(mounted, "path", "WEB-1", cwd="/", wrap=alone), 1, "no mount has issue WEB-1")
 
 
-@pytest.mark.skipif(bool(WRAPPER), reason="a wrapper has a pid of its own")
 def test_a_stale_mount_is_named(mounted):
     os.kill(mounted.pid, signal.SIGKILL)
     assert mounted.gone()
@@ -130,7 +130,7 @@ def test_path_costs_what_the_look_up_costs(mounted, sandbox):
 
 
 def test_cd_path(mounted):
-    done = mounted.sh(f"cd $({PROGRAM} path WEB-2) && cat shortId && pwd")
+    done = mounted.sh(f"cd $({shlex.join(COMMAND)} path WEB-2) && cat shortId && pwd")
     assert done.stdout == f"WEB-2\n{mounted.where / ISSUES / 'WEB-2'}\n"
 
 
@@ -384,7 +384,7 @@ def test_an_error_is_told_and_the_rest_goes_on(fetched, small):
 def test_ctrl_c_ends_it_and_the_next_one_goes_on(fetched, small):
     total = len(os.listdir(fetched.where / "issues"))
     small.faults({"path": "/tags/", "delay_ms": 200})
-    t = Terminal([*WRAPPER, PROGRAM, "fetch", str(fetched.where / "issues")], {**fetched.env, "SENTRY_URL": small.url})
+    t = Terminal([*COMMAND, "fetch", str(fetched.where / "issues")], {**fetched.env, "SENTRY_URL": small.url})
     t.expect(rf"\[[#.]{{30}}\] 2/{total} issues, \d+ files, \d+ KiB", 60)
     t.process.send_signal(signal.SIGINT)
     t.expect("stopped; the same command goes on from here", 20)
@@ -398,7 +398,7 @@ def test_ctrl_c_ends_it_and_the_next_one_goes_on(fetched, small):
 def test_it_is_interrupted_while_it_waits(fetched, small):
     os.listdir(fetched.where / "issues")
     small.faults({"path": "/tags/", "hang": "before-headers"})
-    p = subprocess.Popen([*WRAPPER, PROGRAM, "fetch", fetched.where / "issues/WEB-1"], env=fetched.env,
+    p = subprocess.Popen([*COMMAND, "fetch", fetched.where / "issues/WEB-1"], env=fetched.env,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     small.wait_for("/tags/")
     p.send_signal(signal.SIGINT)

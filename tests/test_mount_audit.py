@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 
 import pytest
-from conftest import PROGRAM, WRAPPER, wait_until
+from conftest import COMMAND, wait_until
 from writing import ISSUES, attempt
 
 USER_NOTICE = 1 << 3 | 5
@@ -44,7 +44,7 @@ class Logged:
                "XDG_CACHE_HOME": f"{self.short}/cache",
                **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
         unshare = ["unshare", "-m"] if os.getuid() == 0 else ["unshare", "-rm"]
-        self.holder = subprocess.Popen([*unshare, "bash", "-c", SCRIPT, "audit", *WRAPPER, PROGRAM,
+        self.holder = subprocess.Popen([*unshare, "bash", "-c", SCRIPT, "audit", *COMMAND,
                                         f"--url={sandbox.url}", str(where)],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
         self.root = None
@@ -143,7 +143,7 @@ def test_in_the_foreground_it_goes_to_the_terminal(sandbox, mount, tmp_path):
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": sandbox.token,
            **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
     with open(tmp_path / "err", "wb") as err:
-        program = subprocess.Popen([*WRAPPER, PROGRAM, "-f", "-o", "cache=memory", f"--url={sandbox.url}", where],
+        program = subprocess.Popen([*COMMAND, "-f", "-o", "cache=memory", f"--url={sandbox.url}", where],
                                    stderr=err, env=env)
     wait_until(lambda: (where / "acme").exists(), "the mount")
     assert attempt(where / ISSUES / "WEB-9/assignedTo", "jane\n") is None

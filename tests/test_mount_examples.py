@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import PROGRAM, TOP, Sandbox
+from conftest import TOP, Sandbox, put_program
 
 ENDED_BY_SIGPIPE = 128 + signal.SIGPIPE
 
@@ -46,7 +46,7 @@ def test_the_manuals_examples(tmp_path):
         tools.mkdir()
         (tools / "pass").write_text(f"#!/bin/sh\n[ \"$*\" = sentry/token ] && echo {server.token}\n")
         (tools / "pass").chmod(0o755)
-        (tools / "sentryfs").symlink_to(PROGRAM)
+        put_program(tools / "sentryfs")
         env = {"HOME": str(tmp_path), "PATH": f"{tools}:{os.environ['PATH']}", "LANG": "C.UTF-8", "SENTRY_URL": server.url,
                **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
         script = "set -e\n" + with_ids.replace("https://sentry.example.com", server.url)

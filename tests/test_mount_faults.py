@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import PROGRAM, WRAPPER, Mount, wait_until
+from conftest import COMMAND, WRAPPER, Mount, wait_until
 
 ISSUES = "acme/projects/web/issues"
 DETAILS = f"{ISSUES}/WEB-1/details.json"
@@ -224,7 +224,7 @@ def test_an_unreachable_host(tmp_path):
 
 
 def test_a_missing_mount_point(sandbox, tmp_path):
-    done = subprocess.run([PROGRAM, f"--url={sandbox.url}", tmp_path / "none"], capture_output=True, text=True,
+    done = subprocess.run([*COMMAND, f"--url={sandbox.url}", tmp_path / "none"], capture_output=True, text=True,
                           env={**os.environ, "SENTRY_AUTH_TOKEN": sandbox.token})
     assert done.returncode == 2 and str(tmp_path / "none") in done.stderr
 
@@ -265,7 +265,7 @@ def test_a_stale_mount_is_named(mount, sandbox):
     m = mount()
     os.kill(m.pid, signal.SIGKILL)
     assert m.gone()
-    done = subprocess.run([PROGRAM, f"--url={sandbox.url}", m.where], capture_output=True, text=True, env=m.env)
+    done = subprocess.run([*COMMAND, f"--url={sandbox.url}", m.where], capture_output=True, text=True, env=m.env)
     assert done.returncode != 0 and "stale mount" in done.stderr and "fusermount3 -u" in done.stderr
     subprocess.run(["fusermount3", "-u", m.where], check=True)
     m.pid = None

@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from conftest import PLAIN, PROGRAM, wait_until
+from conftest import COMMAND, PLAIN, wait_until
 from writing import ISSUES, error_of
 
 MOUNTS = "/proc/self/mounts"
@@ -35,7 +35,7 @@ def test_killed_named_unmounted_mounted_again(mount, sandbox):
     names = os.listdir(m.where / ISSUES)
     kill(m)
     assert error_of(os.listdir, m.where / ISSUES) == "ENOTCONN"
-    start = [PROGRAM, f"--url={sandbox.url}", m.where]
+    start = [*COMMAND, f"--url={sandbox.url}", m.where]
     again = subprocess.run(start, capture_output=True, text=True, env=m.env, timeout=20)
     assert again.returncode == 2 and "stale mount" in again.stderr, again.stderr
     told = re.search(r"fusermount3 -u \S+", again.stderr)[0]
@@ -137,7 +137,7 @@ def test_the_parent_ends_when_the_tree_can_be_used(mount, sandbox):
 def test_exit_codes(sandbox, tmp_path, args, code, words):
     (tmp_path / "m").mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": sandbox.token}
-    done = subprocess.run([PROGRAM, f"--url={sandbox.url}", *(a.format(m=tmp_path / "m") for a in args)], env=env,
+    done = subprocess.run([*COMMAND, f"--url={sandbox.url}", *(a.format(m=tmp_path / "m") for a in args)], env=env,
                           capture_output=True, text=True, timeout=30)
     assert done.returncode == code and words in done.stderr, done
     assert not is_mounted(tmp_path / "m")

@@ -8,7 +8,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import PROGRAM, TOP
+from conftest import COMMAND, TOP
 
 # option: a bad value, and what the message says is accepted. An option without a value takes none.
 BAD = {
@@ -48,7 +48,7 @@ BAD = {
 
 
 def run(*words):
-    return subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=20)
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=20)
 
 
 def helped():

@@ -11,7 +11,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from conftest import PROGRAM, Mount, Sandbox, wait_until
+from conftest import COMMAND, PROGRAM, Mount, Sandbox, wait_until
 from front import Authority, Listener, Proxy, Tls
 from test_mount_faults import ANSWERS, ISSUES, read_errno
 
@@ -150,7 +150,7 @@ def test_the_token_is_found_nowhere(small, tmp_path, place, record_property):
             done = subprocess.run(command, capture_output=True, check=False)
             search.look(" ".join(command), done.stdout + done.stderr)
         for words in (["doctor", f"--url={small.url}", *options], ["status"], ["status", where], ["fetch", f"{where}/README.md"]):
-            done = subprocess.run([PROGRAM, *words], capture_output=True, env=env, cwd=tmp_path, timeout=60, check=False)
+            done = subprocess.run([*COMMAND, *words], capture_output=True, env=env, cwd=tmp_path, timeout=60, check=False)
             search.look(f"sentryfs {words[0]}", done.stdout + done.stderr)
             assert done.stdout + done.stderr
         for name in ("mounts", "mountinfo", "mountstats"):
@@ -225,7 +225,7 @@ def test_plain_http_goes_to_this_machine_alone(tmp_path):
     (tmp_path / "m").mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": "x" * 40}
     for url in ("http://sentry.test", "http://127.0.0.1.test", "http://10.0.0.1:80"):
-        done = subprocess.run([PROGRAM, f"--url={url}", tmp_path / "m"], capture_output=True, text=True, env=env, timeout=20)
+        done = subprocess.run([*COMMAND, f"--url={url}", tmp_path / "m"], capture_output=True, text=True, env=env, timeout=20)
         assert done.returncode == 2 and "in clear text" in done.stderr
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import PROGRAM, WRAPPER, Sandbox, wait_until
+from conftest import COMMAND, Sandbox, wait_until
 
 ISSUES = "acme/projects/web/issues"
 READ = ("event:read", "org:read", "project:read")
@@ -174,13 +174,12 @@ def test_sighup_and_a_token_from_the_environment(mounted, sandbox):
     assert {r["status"] for r in sandbox.requests()} == {200}
 
 
-@pytest.mark.skipif(bool(WRAPPER), reason="a wrapper has a pid of its own")
 def test_sigusr1_writes_a_state_line(sandbox, tmp_path):
     where = tmp_path / "sentry"
     where.mkdir()
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": sandbox.token,
            **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
-    daemon = subprocess.Popen([PROGRAM, "-f", f"--url={sandbox.url}", where], env=env, stderr=subprocess.PIPE, text=True)
+    daemon = subprocess.Popen([*COMMAND, "-f", f"--url={sandbox.url}", where], env=env, stderr=subprocess.PIPE, text=True)
     try:
         wait_until((where / ".sentryfs/status").exists, "the mount")
         assert "online\tyes" in (where / ".sentryfs/status").read_text()
