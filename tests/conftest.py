@@ -26,10 +26,10 @@ TESTS = pathlib.Path(__file__).resolve().parent
 TOP = TESTS.parent
 PROGRAM = os.environ.get("SENTRYFS", str(TOP / "build" / "sentryfs"))
 # what the program is started under (valgrind), which keeps its pid; whether it is as users have it: figures are measured
-# then alone; and how much longer than the plain program's what it does may take
+# then alone; and how many times longer than for the plain program a test waits
 WRAPPER = shlex.split(os.environ.get("SENTRYFS_WRAPPER", ""))
 COMMAND = [*WRAPPER, PROGRAM]
-SLOW = 5 if WRAPPER else 1
+PATIENCE = 5 if WRAPPER else 1
 PLAIN = not WRAPPER and b"__asan_init" not in pathlib.Path(PROGRAM).read_bytes()
 
 
@@ -152,7 +152,7 @@ def open_to_all(path):
 
 
 def wait_until(condition, what, seconds=20):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     while not condition():
         assert time.monotonic() < end, f"waited in vain for {what}"
         select.select([], [], [], 0.01)
@@ -168,7 +168,7 @@ class Mount:
                     "XDG_CACHE_HOME": str(where.parent / f".cache-{next(MOUNTS)}"),
                     "SENTRY_AUTH_TOKEN": token or sandbox.token,
                     **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, **(env or {})}
-        self.start = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60)
+        self.start = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60 * PATIENCE)
         self.pid = None
         if self.start.returncode == 0:
             self.pid = int(self.status()["pid"])
@@ -179,18 +179,18 @@ class Mount:
         return dict(line.split("\t", 1) for line in lines)
 
     def sh(self, command, **more):
-        return subprocess.run(["bash", "-c", command], cwd=self.where, capture_output=True, text=True, timeout=120,
-                              **more)
+        return subprocess.run(["bash", "-c", command], cwd=self.where, capture_output=True, text=True,
+                              timeout=120 * PATIENCE, **more)
 
     def gone(self):
         """The daemon has ended: its pidfd says so."""
-        return bool(select.select([self.pidfd], [], [], 20)[0])
+        return bool(select.select([self.pidfd], [], [], 20 * PATIENCE)[0])
 
     def unmount(self):
         if self.pid is None:
             return
         subprocess.run(["fusermount3", "-u", self.where], check=False, capture_output=True)
-        if not select.select([self.pidfd], [], [], 10)[0]:
+        if not select.select([self.pidfd], [], [], 10 * PATIENCE)[0]:
             subprocess.run(["fusermount3", "-uz", self.where], check=False, capture_output=True)
             os.kill(self.pid, signal.SIGTERM)
         assert self.gone(), "the daemon did not end after the unmount"

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import PLAIN, Sandbox, wait_until
+from conftest import PATIENCE, PLAIN, Sandbox, wait_until
 from writing import ISSUES
 
 READERS = 16
@@ -42,7 +42,7 @@ def test_sixteen_greps_and_a_person(mount, limited):
         file = "events/latest.json" if len(took) % 2 else "details.json"
         start = time.monotonic()
         assert subprocess.run(["cat", m.where / "acme/projects/api/issues" / name / file], capture_output=True,
-                              timeout=60).returncode == 0
+                              timeout=60 * PATIENCE).returncode == 0
         took.append(time.monotonic() - start)
         try:
             greps.wait(1)       # a person reads what was shown
