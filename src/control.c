@@ -61,6 +61,33 @@ int control_refuse(struct op *op, const struct node *n, struct str value, int er
 	return error;
 }
 
+int control_deny(struct op *op, const struct node *n, int error, const char *what, const char *name, const char *words,
+		 const char *next)
+{
+	const struct node *issue = node_above(n, &item_issue);
+	cleanup_free char *text = NULL;
+	struct report r = {.error = error, .words = words, .next = next};
+
+	if (asprintf(&text, "%s %s", what, name) < 0)
+		text = NULL;
+	r.what = text ? text : what;
+	report_failure(&op->mount->api, issue ? issue->item : NULL, &r);
+	return error;
+}
+
+int control_may_write(struct op *op, const struct node *n)
+{
+	const struct mount *m = op->mount;
+
+	if (m->options->read_only)
+		return -EROFS;
+	if (!n->kind->control)
+		return control_deny(op, n, -EACCES, "open for writing", n->name, "this file is only read", NULL);
+	if (!access_may(&m->access, m->options, n->kind->needs))
+		return control_refuse(op, n, STR(""), -EACCES, "the token lacks the scope event:write");
+	return 0;
+}
+
 /* What the errno of a comment's request means here. */
 static void mend_comment(struct change_step *step)
 {
