@@ -35,18 +35,16 @@ int target_fail(FILE *err, int error, const char *fmt, ...)
 	return error;
 }
 
-static char *keep(struct str s)
+void *target_need(void *p)
 {
-	char *copy = str_dup(s);
-
-	if (!copy) {
+	if (!p) {
 		fputs("sentryfs: out of memory\n", stderr);
 		exit(EXIT_FAILURE);
 	}
-	return copy;
+	return p;
 }
 
-static void replace(char **into, char *value)
+void target_replace(char **into, char *value)
 {
 	free(*into);
 	*into = value;
@@ -73,7 +71,7 @@ static int set_slug(char **into, struct str value, const char *where, const char
 			err, -EINVAL,
 			"%s: '%.*s' is not the slug of %s; it takes 1 to %d of the characters A-Z a-z 0-9 _ -", where,
 			(int)value.n, value.s, what, SLUG_MAX);
-	replace(into, keep(value));
+	target_replace(into, target_need(str_dup(value)));
 	return 0;
 }
 
@@ -232,7 +230,7 @@ int target_defaults(struct options *o, FILE *err)
 	if (r == 0 && !o->org)
 		r = default_source(o, &rc, rc_name, err);
 	if (r == 0 && !o->url)
-		o->url = keep(STR(URL_DEFAULT));
+		o->url = target_need(str_dup(STR(URL_DEFAULT)));
 	if (r == 0 && !o->insecure && !origin_is_safe(o->url))
 		r = target_fail(
 			err, -EINVAL,
@@ -258,6 +256,6 @@ int target_mountpoint(struct options *o, const char *path, FILE *err)
 	}
 	if (!S_ISDIR(st.st_mode))
 		return target_fail(err, -EINVAL, "mount point '%s' is not a directory", path);
-	replace(&o->mountpoint, steal(&real));
+	target_replace(&o->mountpoint, steal(&real));
 	return 0;
 }
