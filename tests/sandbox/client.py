@@ -25,7 +25,7 @@ class Reply:
 
     @property
     def json(self):
-        return json.loads(self.body)
+        return json.loads(self.body.decode(errors="surrogateescape"))
 
     @property
     def links(self):
@@ -45,14 +45,6 @@ class Sandbox:
         self.token = token or ready["token"]
         self.org = f"/organizations/{self.organization}"
 
-    @classmethod
-    def attached(cls, url, organization, token):
-        """To one that somebody else started, and stops."""
-        self = cls.__new__(cls)
-        self.url, self.organization, self.token = url, organization, token
-        self.org = f"/organizations/{organization}"
-        return self
-
     def __enter__(self):
         return self
 
@@ -62,11 +54,11 @@ class Sandbox:
     def stop(self):
         """Its exit status; 0 after a clean end."""
         self.process.terminate()
-        status = self.process.wait(10)
+        status = self.process.wait(20)
         self.process.stdout.close()
         return status
 
-    def raw(self, method, target, body=None, headers=None, timeout=10):
+    def raw(self, method, target, body=None, headers=None, timeout=20):
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=timeout)
         try:
             connection.request(method, target, body, headers or {})
