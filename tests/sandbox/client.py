@@ -19,6 +19,14 @@ def eventually(holds, seconds=5):
         assert time.monotonic() < end, "it never came true"
 
 
+def issue_path(s, name):
+    return f"{s.org}/issues/{name}/"
+
+
+def ids(pages, key="id"):
+    return [one[key] for page in pages for one in page.json]
+
+
 class Reply:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
