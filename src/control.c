@@ -17,6 +17,7 @@
 #include "sentryfs/process.h"
 #include "sentryfs/report.h"
 #include "sentryfs/source.h"
+#include "sentryfs/template.h"
 
 #define SUGGEST_MS 5000 /* for the members, to name the nearest */
 
@@ -135,7 +136,7 @@ int control_path(struct op *op, const struct node *n, const char *template, stru
 	int r;
 
 	buf_init(b, 4096);
-	r = mount_url(op->mount, n, template, own, b);
+	r = template_expand(op->mount, n, template, own, b);
 	buf_addc(b, '\0');
 	return r ? r : b->error;
 }

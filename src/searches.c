@@ -16,6 +16,7 @@
 #include "sentryfs/op.h"
 #include "sentryfs/report.h"
 #include "sentryfs/source.h"
+#include "sentryfs/template.h"
 
 void searches_init(struct searches *s)
 {
@@ -117,7 +118,7 @@ int searches_item(struct mount *m, const struct node *dir, struct str name, stru
 	buf_puts(&json, ",\"search\":");
 	json_quote(&json, search);
 	buf_addc(&json, '}');
-	r = mount_url(m, dir, "{o}/{P}/", STR(""), &scope);
+	r = template_expand(m, dir, "{o}/{P}/", STR(""), &scope);
 	buf_puts(&scope, dir->kind->class->name);
 	buf_addc(&scope, '\0');
 	if (!r)
@@ -137,7 +138,7 @@ static int dir_key(const struct mount *m, const struct node *n, struct buf *key)
 	int r;
 
 	buf_init(key, 4096);
-	r = mount_url(m, n, "{o}/{P}/search", STR(""), key);
+	r = template_expand(m, n, "{o}/{P}/search", STR(""), key);
 	buf_addc(key, '\0');
 	return r ? r : key->error;
 }

@@ -13,6 +13,7 @@
 #include "sentryfs/name.h"
 #include "sentryfs/report.h"
 #include "sentryfs/searches.h"
+#include "sentryfs/template.h"
 #include "sentryfs/window.h"
 
 #define ISSUE_ALONE_FRESH_S 60u /* of an issue that no listing holds */
@@ -37,7 +38,7 @@ int ask_document(struct mount *m, const struct node *n, const char *url, struct 
 
 	buf_init(&a->key, BUF_MAX_DEFAULT);
 	buf_init(&a->scope, BUF_MAX_DEFAULT);
-	r = mount_url(m, n, url, own, &a->key);
+	r = template_expand(m, n, url, own, &a->key);
 	buf_addc(&a->key, '\0');
 	a->want = (struct cache_want){
 		.key = a->key.data, .fresh_ms = fresh_ms(fresh_s), .raw = n->kind->from == FROM_BYTES};
@@ -51,7 +52,7 @@ int ask_scope(struct mount *m, const struct node *dir, const struct item_class *
 	int r = 0;
 
 	if (class == &item_issue)
-		r = mount_url(m, dir, "{o}/issue", STR(""), &a->scope);
+		r = template_expand(m, dir, "{o}/issue", STR(""), &a->scope);
 	else
 		buf_puts(&a->scope, a->key.data);
 	buf_addc(&a->scope, '\0');

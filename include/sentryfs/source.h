@@ -13,7 +13,7 @@ struct ask {
 void ask_done(struct ask *a);
 #define cleanup_ask __attribute__((cleanup(ask_done)))
 
-/* The document at the template `url` for `n` (`own`: what {n} is). 0 or -errno of mount_url. */
+/* The document at the template `url` for `n` (`own`: what {n} is). 0 or -errno of template_expand. */
 int ask_document(struct mount *m, const struct node *n, const char *url, struct str own, unsigned fresh_s,
 		 struct ask *a);
 /* The listing that feeds the node's row. */
