@@ -185,8 +185,8 @@ int verb_rename(struct op *op)
 
 int verb_mkdir(struct op *op)
 {
+	cleanup_item struct item *item = NULL;
 	struct op_entry e;
-	struct item *item;
 	struct node *n;
 	int r;
 
@@ -198,7 +198,6 @@ int verb_mkdir(struct op *op)
 	if (r)
 		return r;
 	n = node_get(&op->mount->tree, op->node, kind_of(KIND_SEARCH), op->name, item);
-	item_unref(item);
 	if (!n)
 		return -ENOMEM;
 	attr_entry(op, n, &e);

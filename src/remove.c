@@ -134,7 +134,7 @@ static int delete_issue(struct op *op, struct node *issue)
 
 int verb_rmdir(struct op *op)
 {
-	struct item *item;
+	cleanup_item struct item *item = NULL;
 	int r = 0;
 
 	if (op->mount->options->read_only)
@@ -160,7 +160,6 @@ int verb_rmdir(struct op *op)
 			r = -ENOTDIR;
 		else if (!(op->target = node_get(&op->mount->tree, op->node, kind_of(KIND_ISSUE), op->name, item)))
 			r = -ENOMEM;
-		item_unref(item);
 		if (r)
 			return r;
 		r = delete_issue(op, op->target);

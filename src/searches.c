@@ -293,6 +293,7 @@ int searches_make(struct op *op, struct item **ret)
 {
 	struct search_dir *d = get_dir(op->mount, op->node);
 	struct str name = str_of(op->name);
+	cleanup_item struct item *item = NULL;
 	cleanup_search struct search s;
 	int r;
 
@@ -308,15 +309,14 @@ int searches_make(struct op *op, struct item **ret)
 		return refuse(op, d, "mkdir", r, s.why);
 	if (d->made->n >= SEARCHES_MAX)
 		return refuse(op, d, "mkdir", -ENOSPC, "at most 1000 searches are kept: rmdir forgets one");
-	r = searches_item(op->mount, op->node, name, name, ret);
+	r = searches_item(op->mount, op->node, name, name, &item);
+	if (!r)
+		r = replace(d, item, NULL);
 	if (r)
 		return r;
-	r = replace(d, *ret, NULL);
-	if (r)
-		item_unref(*ret);
-	else
-		save(op->mount, d);
-	return r;
+	save(op->mount, d);
+	*ret = steal(&item);
+	return 0;
 }
 
 int searches_forget(struct op *op)

@@ -401,8 +401,8 @@ static int known_issue(struct op *op, const struct node *at, struct str name, st
 {
 	cleanup_ask struct ask a = {0};
 	const struct item_store *cache_items = &op->mount->cache.items;
+	cleanup_item struct item *item = NULL;
 	char upper[NAME_BYTES_MAX + 1];
-	struct item *item;
 	int r;
 
 	buf_init(&a.scope, BUF_MAX_DEFAULT);
@@ -418,10 +418,8 @@ static int known_issue(struct op *op, const struct node *at, struct str name, st
 	if (!r && !item->listed && op->start - item->fetched > fresh_ms(ISSUE_ALONE_FRESH_S) &&
 	    !keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S)))
 		r = -EAGAIN;
-	if (r)
-		item_unref(item);
-	else
-		*ret = item;
+	if (!r)
+		*ret = steal(&item);
 	return r;
 }
 
