@@ -277,19 +277,12 @@ const struct control control_status = {WISH_STATUS, false, command_field, wish_s
 static int suggest(struct op *op, struct node *n, struct str value)
 {
 	static const char *const paths[][2] = {{"email", NULL}, {"user", "username"}};
-	struct node *org = (struct node *)node_above(n, &item_organization), *members;
-	const struct kind *k = kind_named(KIND_ORG, "members.tsv");
 	cleanup_ask struct ask a = {0};
 	cleanup_buf struct buf best = {0};
 	unsigned least = 64;
 	struct resource *res;
-	int r;
+	int r = ask_below(op->mount, node_above(n, &item_organization), kind_named(KIND_ORG, "members.tsv"), &a);
 
-	members = node_get(&op->mount->tree, org, k, k->name, NULL);
-	if (!members)
-		return -ENOMEM;
-	r = ask_listing(op->mount, members, &a);
-	node_unref(members, 1);
 	if (!r)
 		r = op_need(op, &a.want, &res);
 	if (r)

@@ -76,6 +76,15 @@ int ask_listing(struct mount *m, const struct node *n, struct ask *a)
 	return r;
 }
 
+int ask_below(struct mount *m, const struct node *parent, const struct kind *k, struct ask *a)
+{
+	struct node *n = node_get(&m->tree, (struct node *)parent, k, k->name, NULL);
+	int r = n ? ask_listing(m, n, a) : -ENOMEM;
+
+	node_unref(n, 1);
+	return r;
+}
+
 /* ---- sources ---- */
 
 /* By the listing that was used last of those that hold it. -EAGAIN: there is none that tells
@@ -209,15 +218,9 @@ static int ask_part(struct op *op, struct node *issue, enum part part, struct as
 	const struct kind *k = kind_named(KIND_ISSUE, part == DETAILS ? "details.json"
 						      : part == EVENT ? "frames.qf"
 								      : "tags");
-	struct node *n;
-	int r;
 
-	if (part != TAGS)
-		return ask_document(op->mount, issue, k->url, STR(""), k->fresh_s, a);
-	n = node_get(&op->mount->tree, issue, k, k->name, NULL);
-	r = n ? ask_listing(op->mount, n, a) : -ENOMEM;
-	node_unref(n, 1);
-	return r;
+	return part == TAGS ? ask_below(op->mount, issue, k, a)
+			    : ask_document(op->mount, issue, k->url, STR(""), k->fresh_s, a);
 }
 
 void source_begin_parts(struct op *op, struct node *issue, bool ahead)

@@ -18,6 +18,8 @@ int ask_document(struct mount *m, const struct node *n, const char *url, struct 
 		 struct ask *a);
 /* The listing that feeds the node's row. */
 int ask_listing(struct mount *m, const struct node *n, struct ask *a);
+/* The same of the row `k` below `parent`. */
+int ask_below(struct mount *m, const struct node *parent, const struct kind *k, struct ask *a);
 /* Fills a->scope: issues are one set in an organization, whatever lists them; anything
  * else belongs to its list. */
 int ask_scope(struct mount *m, const struct node *dir, const struct item_class *class, struct ask *a);
