@@ -338,23 +338,20 @@ static int go_on_by_rows(struct lister *l)
 
 /* ---- a page has come ---- */
 
+/* What a page of a part says of what is to come. 0 or -ENOMEM. */
 static int take_page(struct lister *l, struct part *p, const struct page *page, const struct api_answer *answer)
 {
-	int r = 0;
-
 	if (p->n > page->had + 1)
 		p->density = (double)((page->had ? page->before : page->first) - p->at) / (double)(p->n - page->had);
 	/* nothing is older than what ends here */
-	if (!answer->cursor.s && !p->past && !l->closing)
-		r = part_cut(p);
+	if (!answer->cursor.s && !p->past && !l->closing && part_cut(p))
+		return -ENOMEM;
 	/* but what a part has met is there, whatever the next one says */
-	if (!r && p->past && !has_rest(p)) {
+	if (p->past && !has_rest(p)) {
 		p->past = false;
 		p->until = PART_OPEN;
 		return part_cut(p);
 	}
-	if (r)
-		return r;
 	l->more |= !p->past && answer->cursor.s && l->pages >= PAGES_MAX;
 	p->ended = p->past || !answer->cursor.s || l->pages >= PAGES_MAX;
 	if (!p->ended) {
