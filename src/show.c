@@ -31,7 +31,7 @@ int show_json(struct buf *b, const struct source *s)
 	return 0;
 }
 
-int show_field(struct buf *b, const struct source *s)
+static int show_member(struct buf *b, const struct source *s, bool status)
 {
 	struct str bytes;
 	int r = json_member(s->json, s->kind->name, &bytes);
@@ -39,22 +39,19 @@ int show_field(struct buf *b, const struct source *s)
 	if (r && r != -ENOENT)
 		return r;
 	if (!r)
-		show_value(b, bytes);
+		show_value(b, status ? dialect_status(bytes) : bytes);
 	buf_addc(b, '\n');
 	return 0;
 }
 
+int show_field(struct buf *b, const struct source *s)
+{
+	return show_member(b, s, false);
+}
+
 int show_word(struct buf *b, const struct source *s)
 {
-	struct str bytes;
-	int r = json_member(s->json, s->kind->name, &bytes);
-
-	if (r && r != -ENOENT)
-		return r;
-	if (!r)
-		show_value(b, dialect_status(bytes));
-	buf_addc(b, '\n');
-	return 0;
+	return show_member(b, s, true);
 }
 
 int show_bytes(struct buf *b, const struct source *s)

@@ -5,18 +5,14 @@ import os
 import subprocess
 
 import pytest
-from conftest import Sandbox
+from conftest import Sandbox, server_of
 
 ISSUES = "acme/projects/web/issues"
 # a cursor that was made up: a whole second, no ties
 MADE_UP = r"cursor=\d+000(%3A|:)0(%3A|:)0"
 
 
-@pytest.fixture(scope="module")
-def long():
-    s = Sandbox("--issues", 2500, "--unresolved-only")
-    yield s
-    s.stop()
+long = server_of("--issues", 2500, "--unresolved-only")
 
 
 def listing(m):
@@ -61,14 +57,13 @@ def test_issues_that_move_while_it_is_listed_are_neither_lost_nor_twice(mount, l
 
 def pages_of(server, path):
     """Ids as pages in order give them, and how many pages that took."""
-    pages = [page.json for page in server.direct().walk(path, per_page=100)]
+    pages = [page.json for page in server.walk(path, per_page=100)]
     return [e["eventID"] for page in pages for e in page], len(pages)
 
 
 @pytest.mark.parametrize("foretold", [True, False])
 def test_pages_of_events_side_by_side(mount, foretold):
-    s = Sandbox("--issues", 4, "--unresolved-only", "--events", 2000)
-    try:
+    with Sandbox("--issues", 4, "--unresolved-only", "--events", 2000) as s:
         rules = [{"path": "/events/$", "delay_ms": 50}]
         if not foretold:
             rules.insert(0, {"path": "/events/$", "query": r"cursor=0(%3A|:)\d*[1-9](%3A|:)0", "status": 400})
@@ -85,5 +80,3 @@ def test_pages_of_events_side_by_side(mount, foretold):
         begun = sorted(r["t"] for r in asked)
         assert not foretold or begun[-1] - begun[0] < 0.05 * (len(asked) - 2), "side by side"
         m.unmount()
-    finally:
-        s.stop()

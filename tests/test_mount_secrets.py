@@ -11,19 +11,15 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from conftest import PROGRAM, Mount, Sandbox, wait_until
+from conftest import PROGRAM, server_of, wait_until
 from front import Authority, Listener, Proxy, Tls
 from test_mount_faults import ANSWERS, ISSUES, read_errno
 
 DETAILS = f"{ISSUES}/WEB-1/details.json"
 
 
-@pytest.fixture(scope="module")
-def small():
-    # a seed of its own: `ps` sees the processes of other tests, whose token is another then
-    s = Sandbox("--issues", 8, "--projects", 1, "--events", 2, "--seed", os.getpid())
-    yield s
-    s.stop()
+# a seed of its own: `ps` sees the processes of other tests, whose token is another then
+small = server_of("--issues", 8, "--projects", 1, "--events", 2, "--seed", os.getpid())
 
 
 # ---- the token is nowhere ----
@@ -254,7 +250,7 @@ def test_a_token_that_was_rotated_is_read_again(mount, sandbox, tmp_path):
     os.kill(m.pid, signal.SIGHUP)
     wait_until(lambda: read_errno(m.where / DETAILS) == "EACCES", "the refusal")
     assert "a new token is taken from its file" in (m.where / ".sentryfs/errors").read_text().splitlines()[-1]
-    newer = sandbox.new_token("event:read", "event:write", "org:read", "project:read", "member:read")
+    newer = sandbox.make_token("event:read", "event:write", "org:read", "project:read", "member:read")
     put_token(file, newer)
     sandbox.forget()
     assert read_errno(m.where / DETAILS) is None

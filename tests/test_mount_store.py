@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The store: what one mount has seen, the next one has without asking, and never anything that is wrong with it."""
 
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -9,20 +8,15 @@ import re
 import signal
 import sqlite3
 import stat
-import subprocess
 import time
 
 import pytest
-from conftest import Mount, Sandbox, wait_until
+from conftest import server_of, wait_until
 
 ISSUES = "acme/projects/web/issues"
 
 
-@pytest.fixture
-def server():
-    s = Sandbox()
-    yield s
-    s.stop()
+server = server_of(scope="function")
 
 
 @pytest.fixture
@@ -253,7 +247,7 @@ def test_another_token_does_not_see_it(kept, server, cache):
     see(m)
     m.unmount()
     server.forget()
-    other = server.new_token("event:read", "org:read", "project:read")
+    other = server.make_token("event:read", "org:read", "project:read")
     m = kept(token=other)
     listing(m)
     assert any(r["path"].endswith("/issues/") for r in server.requests())

@@ -7,8 +7,8 @@ import re
 import socket
 
 import pytest
-from conftest import FAULTS, wait_until
-from writing import Shared, attempt, error_of, name_of, sandbox  # noqa: F401  (a fixture)
+from conftest import FAULTS
+from writing import Shared, attempt, error_of, sandbox  # noqa: F401  (a fixture)
 
 TIMEOUT = 1     # seconds: of the mount, so that what hangs is soon over
 HTML = "<html><body><h1>Bad gateway</h1></body></html>"

@@ -104,4 +104,11 @@ struct item *item_find(const struct item_store *s, const char *scope, struct str
 struct item *item_ref(struct item *i);
 void item_unref(struct item *i); /* accepts NULL */
 
+static inline void item_unrefp(struct item **i)
+{
+	item_unref(*i);
+}
+
+#define cleanup_item __attribute__((cleanup(item_unrefp)))
+
 #endif

@@ -56,6 +56,29 @@ static inline void script_wall(const struct clock *c, struct timespec *ts)
 	ts->tv_nsec = (long)(s->now % 1000) * 1000000;
 }
 
+/* ---- who waits ---- */
+
+struct looker {
+	struct waiter waiter;
+	unsigned settled, progress;
+};
+
+static inline void looker_on_settled(struct waiter *w)
+{
+	container_of(w, struct looker, waiter)->settled++;
+}
+
+static inline void looker_on_progress(struct waiter *w)
+{
+	container_of(w, struct looker, waiter)->progress++;
+}
+
+static inline void looker_init(struct looker *l)
+{
+	*l = (struct looker){.waiter = {.settled = looker_on_settled, .progress = looker_on_progress}};
+	list_init(&l->waiter.link);
+}
+
 /* ---- the network ---- */
 
 #define SCRIPT_TRANSFERS 2400

@@ -15,27 +15,6 @@ struct fixture {
 	struct cache cache;
 };
 
-struct looker {
-	struct waiter waiter;
-	unsigned settled, progress;
-};
-
-static void on_settled(struct waiter *w)
-{
-	container_of(w, struct looker, waiter)->settled++;
-}
-
-static void on_progress(struct waiter *w)
-{
-	container_of(w, struct looker, waiter)->progress++;
-}
-
-static void looker_init(struct looker *l)
-{
-	*l = (struct looker){.waiter = {.settled = on_settled, .progress = on_progress}};
-	list_init(&l->waiter.link);
-}
-
 static void begin(struct fixture *f)
 {
 	script_init(&f->script);
