@@ -269,7 +269,7 @@ static int bulk_issue(struct op *op, struct node *n, struct map *seen, struct it
 	size_t step = SIZE_MAX;
 	int r = control_wait_for_issue(op, issue);
 
-	if (!r && n->kind->parent == KIND_BULK && strcmp(issue->home, subject->name))
+	if (!r && n->kind->parent == KIND_BULK && !item_is_in(issue, subject))
 		r = -EXDEV;
 	if (!r)
 		r = field->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
