@@ -32,8 +32,10 @@ static int serve(struct mount *m)
 {
 	struct fs *fs = NULL;
 	struct http *http;
-	int r = fs_new(m, &fs);
+	int r = fs_hold_signals();
 
+	if (!r)
+		r = fs_new(m, &fs);
 	if (r) {
 		log_error("cannot mount on %s (see above)", m->options->mountpoint);
 		mount_done(m);
