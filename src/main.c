@@ -41,7 +41,7 @@ static int serve(struct mount *m)
 		mount_done(m);
 		return r;
 	}
-	if (!m->options->foreground) {
+	if (!m->options->foreground && !fs_is_to_stop()) {
 		store_pause(m->store);
 		r = fs_daemonize();
 		store_resume(m->store);
