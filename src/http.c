@@ -18,7 +18,7 @@
 #include "sentryfs/log.h"
 
 #define HEADERS_MAX ((size_t)64 << 10)
-#define CONNECTIONS_MAX 24L
+#define CONNECTIONS_MAX 24L /* to one server: another, of a region, may hang and take none of them */
 
 struct http {
 	struct transport transport;
@@ -203,7 +203,7 @@ static bool new_multi(struct http *h)
 
 	if (!multi)
 		return false;
-	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
+	curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_MAX);
 	curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
 	if (h->multi)
 		curl_multi_cleanup(h->multi);

@@ -151,6 +151,110 @@ def test_a_busy_mount_over_a_restart(mount, server):
         back.stop()
 
 
+# ---- regions: servers that go away one by one ----
+
+@pytest.fixture
+def regions():
+    """The server that knows both organizations, and the two where they live: acme's and beta's."""
+    a, b = (Sandbox("--dialect", "sentry", "--issues", 60, "--unresolved-only", "--organization", o) for o in ("acme", "beta"))
+    control = Sandbox("--dialect", "sentry")
+    control.faults({"path": "^/api/0/organizations/$", "json": [
+        {"id": str(n), "slug": s.organization, "name": s.organization, "links": {"regionUrl": s.url}}
+        for n, s in enumerate((a, b))]})
+    yield control, a, b
+    for s in (control, a, b):
+        if s.process.poll() is None:
+            s.stop()
+
+
+def asked(server):
+    return [(r["method"], r["path"].removeprefix("/api/0/")) for r in server.requests()]
+
+
+def origins(m):
+    """What .sentryfs/status says of each server; {url: words}."""
+    lines = (m.where / ".sentryfs/status").read_text().splitlines()
+    return dict(line.removeprefix("origin\t").split(": ", 1) for line in lines if line.startswith("origin\t"))
+
+
+def test_a_region_that_is_away(mount, regions):
+    control, a, b = regions
+    m = mount("--timeout=5", server=control)
+    names = {o: sorted(os.listdir(m.where / o / "projects/web/issues")) for o in ("acme", "beta")}
+    texts = {f: f.read_bytes() for f in (m.where / "beta/projects/web/issues" / names["beta"][0] / n
+                                         for n in ("title", "details.json", "events/latest.json"))}
+    assert m.status()["online"] == "yes" and set(origins(m)) == {s.url for s in regions}
+    b.stop()
+
+    def issue(organization, number):
+        return m.where / organization / "projects/web/issues" / names[organization][number]
+    assert error_of((issue("beta", 1) / "details.json").read_bytes) in ("ECONNREFUSED", "EIO")
+    wait_until(lambda: "nothing is sent" in origins(m)[b.url], "the status")
+    a.forget()
+    control.forget()
+    begin = time.monotonic()
+    for n in range(2, 12):
+        assert error_of((issue("beta", n) / "details.json").read_bytes) == "ECONNREFUSED"
+        assert attempt(issue("beta", n) / "status", "resolved\n") == ("write", "ECONNREFUSED")
+        assert (issue("acme", n) / "details.json").read_bytes()
+        assert attempt(issue("acme", n) / "status", "resolved\n") is None
+    assert time.monotonic() - begin < 20 * AT_ONCE_S
+    assert {f: f.read_bytes() for f in texts} == texts, "what was seen of it stays"
+    # a read and a write each, nothing else, nothing twice, and no look for the other's
+    of = [(n, a.control("GET", f"issues/{n}")["id"]) for n in names["acme"][2:12]]
+    assert asked(a) == [r for name, number in of for r in (("GET", f"organizations/acme/issues/{name}/"),
+                                                           ("PUT", f"organizations/acme/issues/{number}/"))]
+    assert asked(control) == []
+    assert {a.control("GET", f"issues/{n}")["status"] for n in names["acme"][2:12]} == {"resolved"}
+    told = (issue("beta", 2) / "last-error").read_text()
+    assert f"not sent  the server cannot be reached ({b.url}: " in told and "so nothing was sent" in told
+    assert f"the server cannot be reached ({b.url}: " in (m.where / ".sentryfs/errors").read_text()
+    moment = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ, \d+ s"
+    assert re.fullmatch(f"in part, since {moment}", m.status()["online"]), m.status()["online"]
+    status = origins(m)
+    assert set(status) == {control.url, a.url, b.url}
+    assert re.fullmatch(f"yes, since {moment}", status[a.url]) and re.fullmatch(f"yes, since {moment}", status[control.url])
+    assert re.match(f"no, since {moment}: .*(refused|connect).*; nothing is sent", status[b.url]), status[b.url]
+
+    back = Sandbox("--dialect", "sentry", "--issues", 60, "--unresolved-only", "--organization", "beta", "--port",
+                   b.url.rsplit(":", 1)[1])
+    try:
+        begin = time.monotonic()
+        wait_until(lambda: m.status()["online"] == "yes", "the region", BACK_S)
+        assert time.monotonic() - begin < BACK_S
+        assert asked(back) == [("GET", "")], "the look was for it"
+        assert error_of((issue("beta", 2) / "details.json").read_bytes) is None
+        assert attempt(issue("beta", 2) / "status", "resolved\n") is None
+        assert {back.control("GET", f"issues/{n}")["status"] for n in names["beta"][3:12]} == {"unresolved"}
+        m.unmount()
+    finally:
+        back.stop()
+
+
+def test_a_region_that_hangs(mount, regions):
+    """It takes neither the connections nor the limits of the others."""
+    control, a, b = regions
+    m = mount("--timeout=20", server=control)
+    names = {o: sorted(os.listdir(m.where / o / "projects/web/issues")) for o in ("acme", "beta")}
+    b.control("POST", "options", {"same_limit": 999})
+    assert (m.where / "beta/projects/web/issues" / names["beta"][20] / "details.json").read_bytes()
+    b.faults({"hang": "before-headers"})
+    hung = [subprocess.Popen(["cat", m.where / "beta/projects/web/issues" / n / f], stderr=subprocess.PIPE)
+            for n in names["beta"][:15] for f in ("details.json", "events/latest.json", "activity.jsonl")]
+    wait_until(lambda: b.control("GET", "faults")["hanging"] >= 24, "as many as there may be")
+    begin = time.monotonic()
+    for n in names["acme"][:10]:
+        assert (m.where / "acme/projects/web/issues" / n / "details.json").read_bytes()
+        assert attempt(m.where / "acme/projects/web/issues" / n / "status", "resolved\n") is None
+    assert time.monotonic() - begin < 20 * AT_ONCE_S
+    for h in hung:
+        h.terminate()
+        h.communicate(timeout=20)
+    m.unmount()
+
+
+# ---- names and TLS ----
+
 def test_a_name_that_is_not_found(mount, tmp_path):
     """DNS fails: at the start in one sentence, with the errno's words."""
     class Nowhere:
