@@ -257,7 +257,7 @@ static bool may_retry(const struct api_call *c, const struct http_response *r)
 	if (reach_failed(r) && r->took_ms > CONNECT_LONG_MS)
 		return false;
 	if (r->error)
-		return r->error != -EFBIG && r->error != -EPROTO && r->error != -ENOMEM && r->error != -ETIMEDOUT;
+		return r->error != -EFBIG && r->error != -ENOMEM && r->error != -ETIMEDOUT;
 	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
@@ -294,8 +294,7 @@ static int64_t retry_at(struct api_call *c, const struct http_response *r, int64
 static bool is_uncertain(const struct http_response *r)
 {
 	if (r->error)
-		return r->error != -ECONNREFUSED && r->error != -EHOSTUNREACH && r->error != -EPROTO &&
-		       r->error != -ENOMEM;
+		return !reach_failed(r) && r->error != -ENOMEM;
 	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
@@ -422,6 +421,7 @@ static void start(struct api_call *c)
 		.authorization = a->authorization,
 		.body = c->body,
 		.timeout_ms = c->once ? (unsigned)(c->deadline - now) : c->within_ms,
+		.anew = c->probe || c->tries,
 	};
 
 	if (is_refused(c)) {

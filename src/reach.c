@@ -15,7 +15,7 @@ void reach_init(struct reach *k)
 
 bool reach_failed(const struct http_response *r)
 {
-	return r->error == -ECONNREFUSED || r->error == -EHOSTUNREACH;
+	return r->error == -ECONNREFUSED || r->error == -EHOSTUNREACH || r->error == -EPROTO;
 }
 
 static void lose(struct reach *k, const struct http_response *r, int64_t now)

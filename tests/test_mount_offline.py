@@ -3,6 +3,7 @@
 
 import errno
 import os
+import pathlib
 import re
 import socket
 import subprocess
@@ -10,7 +11,8 @@ import threading
 import time
 
 import pytest
-from conftest import Sandbox, wait_until
+from conftest import Mount, Sandbox, wait_until
+from front import Authority, Listener, Relay, Tls
 from writing import ISSUES, attempt, error_of
 
 BACK_S = 10     # within this all goes on by itself
@@ -263,6 +265,178 @@ def test_a_name_that_is_not_found(mount, tmp_path):
     assert m.start.returncode == 1 and "cannot reach https://sentryfs.invalid" in m.start.stderr
     assert os.strerror(errno.EHOSTUNREACH) in m.start.stderr
     assert len(m.start.stderr.splitlines()) == 1
+
+
+class Names:
+    """A mount namespace where the test says which names there are: /etc/hosts, nsswitch.conf and resolv.conf are its own."""
+
+    SETUP = """
+        set -e
+        for name in hosts nsswitch.conf resolv.conf; do mount --bind "$1/$name" "/etc/$name"; done
+        echo ready; read -r _ || true
+    """
+
+    def __init__(self, where):
+        self.etc = where / "etc"
+        self.etc.mkdir()
+        self.say("")
+        (self.etc / "nsswitch.conf").write_text("hosts: files\n")
+        # nobody is there, unless a test is; another run beside this one has another
+        self.server = f"127.53.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+        (self.etc / "resolv.conf").write_text(f"nameserver {self.server}\n")
+        self.holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "bash", "-c", self.SETUP, "setup",
+                                        self.etc], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+        self.within = ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt"]
+        self.sentry = pathlib.Path(f"/proc/{self.holder.pid}/root{where}/sentry")
+
+    def say(self, lines):
+        (self.etc / "hosts").write_text("127.0.0.1 localhost\n" + lines)
+
+    def stop(self):
+        self.holder.communicate("", timeout=20)
+
+
+@pytest.fixture
+def named(server, tmp_path):
+    """A mount of http://sentry.test, which is at 127.0.0.2; (its names, that address, the mount)."""
+    names = Names(tmp_path)
+    names.say("127.0.0.2 sentry.test\n")
+    relay = Relay(server.url, "127.0.0.2")
+
+    class There:
+        url, token = server.url.replace("127.0.0.1", "sentry.test"), server.token
+    m = Mount(There, names.sentry, "--insecure", "--timeout=5", "--connect-timeout=1", within=names.within)
+    try:
+        assert m.start.returncode == 0, m.start.stderr
+        yield names, relay, m
+    finally:
+        m.unmount()
+        relay.stop()
+        names.stop()
+
+
+def test_a_server_that_moves(named):
+    """Its name leads to another address, and the old one refuses: libcurl alone would go on there for 60 s."""
+    names, relay, m = named
+    issues = sorted(os.listdir(m.where / ISSUES))
+    assert (m.where / ISSUES / issues[0] / "details.json").read_bytes()
+    names.say("127.0.0.1 sentry.test\n")
+    relay.stop()
+    begin = time.monotonic()
+    assert error_of((m.where / ISSUES / issues[1] / "details.json").read_bytes) is None
+    assert attempt(m.where / ISSUES / issues[1] / "status", "resolved\n") is None
+    assert time.monotonic() - begin < BACK_S
+    assert m.status()["online"] == "yes"
+
+
+@pytest.mark.parametrize("how", ["the name is gone", "no name server answers"])
+def test_a_name_that_is_lost_under_a_mount(named, server, how):
+    names, relay, m = named
+    texts = seen(m)
+    issues = sorted(os.listdir(m.where / ISSUES))
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if how == "no name server answers":
+        silent.bind((names.server, 53))
+        (names.etc / "nsswitch.conf").write_text("hosts: files dns\n")
+    names.say("")
+    relay.stop()
+    slow = []
+    with silent:
+        # the first to ask finds out
+        assert error_of((m.where / ISSUES / issues[10] / "details.json").read_bytes) in ("EHOSTUNREACH", "ECONNREFUSED")
+        wait_until(lambda: "esolv" in m.status()["online"], "the status")
+        end = time.monotonic() + 3      # looks for it come and go meanwhile
+        while time.monotonic() < end:
+            for path, text in texts.items():
+                begin = time.monotonic()
+                assert path.read_bytes() == text
+                slow.append(time.monotonic() - begin)
+            for name in issues[11:13]:
+                begin = time.monotonic()
+                assert error_of((m.where / ISSUES / name / "details.json").read_bytes) == "EHOSTUNREACH"
+                assert attempt(m.where / ISSUES / name / "status", "resolved\n") == ("write", "EHOSTUNREACH")
+                slow.append(time.monotonic() - begin)
+        assert max(slow) < AT_ONCE_S, f"the slowest took {max(slow):.1f} s"
+        told = (m.where / ISSUES / issues[11] / "last-error").read_text()
+        assert "not sent  the server cannot be reached" in told and "esolv" in told
+        assert re.match(r"no, since 20\S+Z, \d+ s: (Could not resolve host: sentry.test|Resolving timed out)", m.status()["online"])
+        names.say("127.0.0.1 sentry.test\n")
+        begin = time.monotonic()
+        wait_until(lambda: m.status()["online"] == "yes", "the server", BACK_S)
+        assert time.monotonic() - begin < BACK_S
+    assert error_of((m.where / ISSUES / issues[11] / "details.json").read_bytes) is None
+    assert attempt(m.where / ISSUES / issues[11] / "status", "resolved\n") is None
+    assert server.control("GET", f"issues/{issues[12]}")["status"] == "unresolved"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("tls") / "ca")
+
+
+class Plain(Listener):
+    """A web server without TLS."""
+
+    def serve(self, connection):
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def unknown(authority):
+    return Authority(authority.where.parent / "unknown").certificate("server", "IP:127.0.0.1")
+
+
+BAD_TLS = {
+    "expired": (lambda url, ca, port: Tls(url, ca.certificate("old", "IP:127.0.0.1", expired=True), port=port), "certificate has expired"),
+    "another name": (lambda url, ca, port: Tls(url, ca.certificate("other", "DNS:other.test"), port=port), "no alternative certificate subject name"),
+    "an unknown authority": (lambda url, ca, port: Tls(url, unknown(ca), port=port), "unable to get local issuer certificate"),
+    "no TLS": (lambda url, ca, port: Plain(port), "wrong version number"),
+    "hangs up": (lambda url, ca, port: Listener(port), "SSL_"),
+}
+
+
+@pytest.mark.parametrize("how", BAD_TLS)
+def test_tls_that_fails_under_a_mount(mount, server, authority, how):
+    """Nothing is sent to who is not trusted; what was seen stays, and it goes on when the right one is back."""
+    make, words = BAD_TLS[how]
+    good = authority.certificate("good", "IP:127.0.0.1")
+    front = Tls(server.url, good)
+
+    class There:
+        url, token = f"https://127.0.0.1:{front.port}", server.token
+    m = mount(f"--cacert={authority.pem}", "--timeout=5", server=There)
+    assert m.start.returncode == 0, m.start.stderr
+    texts = seen(m)
+    issues = sorted(os.listdir(m.where / ISSUES))
+    front.stop()
+    bad = make(server.url, authority, front.port)
+    server.forget()
+    # a connection that ends under a read may be another error the first time
+    error_of((m.where / ISSUES / issues[10] / "details.json").read_bytes)
+    wait_until(lambda: words in m.status()["online"], "the status")
+    begin = time.monotonic()
+    for name in issues[11:21]:
+        assert error_of((m.where / ISSUES / name / "details.json").read_bytes) == "EPROTO"
+        assert attempt(m.where / ISSUES / name / "status", "resolved\n") == ("write", "EPROTO")
+    assert {path: path.read_bytes() for path in texts} == texts
+    assert time.monotonic() - begin < 20 * AT_ONCE_S
+    assert server.requests() == [] and server.token.encode() not in b"".join(bad.heard)
+    told = (m.where / ISSUES / issues[11] / "last-error").read_text()
+    assert "not sent  the server cannot be reached" in told and words in told and "cacert" in told
+    assert words in (m.where / ".sentryfs/errors").read_text()
+    bad.stop()
+    front = Tls(server.url, good, port=front.port)
+    try:
+        begin = time.monotonic()
+        wait_until(lambda: m.status()["online"] == "yes", "the server", BACK_S)
+        assert time.monotonic() - begin < BACK_S
+        assert error_of((m.where / ISSUES / issues[11] / "details.json").read_bytes) is None
+        assert attempt(m.where / ISSUES / issues[11] / "status", "resolved\n") is None
+        assert {server.control("GET", f"issues/{n}")["status"] for n in issues[12:21]} == {"unresolved"}
+        m.unmount()
+    finally:
+        front.stop()
 
 
 def test_a_server_without_tls(mount):
