@@ -389,7 +389,8 @@ def unknown(authority):
 
 BAD_TLS = {
     "expired": (lambda url, ca, port: Tls(url, ca.certificate("old", "IP:127.0.0.1", expired=True), port=port), "certificate has expired"),
-    "another name": (lambda url, ca, port: Tls(url, ca.certificate("other", "DNS:other.test"), port=port), "no alternative certificate subject name"),
+    "another name": (lambda url, ca, port: Tls(url, ca.certificate("other", "DNS:other.test"), port=port),
+                     "no alternative certificate subject name"),
     "an unknown authority": (lambda url, ca, port: Tls(url, unknown(ca), port=port), "unable to get local issuer certificate"),
     "no TLS": (lambda url, ca, port: Plain(port), "wrong version number"),
     "hangs up": (lambda url, ca, port: Listener(port), "SSL_"),
