@@ -160,7 +160,6 @@ static void fetch(struct op *op, struct ask *a)
 static void fetch_sibling(struct op *op, const struct kind *k, struct node *issue)
 {
 	cleanup_ask struct ask a = {0};
-	struct node *n;
 	int r;
 
 	if (k->from == FROM_PARTS) {
@@ -172,9 +171,7 @@ static void fetch_sibling(struct op *op, const struct kind *k, struct node *issu
 	} else if (k->none && k->none(issue->item)) {
 		return;
 	} else {
-		n = node_get(&op->mount->tree, issue, k, k->name, NULL);
-		r = n ? ask_listing(op->mount, n, &a) : -ENOMEM;
-		node_unref(n, 1);
+		r = ask_below(op->mount, issue, k, &a);
 	}
 	if (!r)
 		fetch(op, &a);
@@ -185,13 +182,10 @@ static int ask_page(struct op *op, const struct node *issue, size_t offset, stru
 /* Is the body of the issue's newest event in hand? Then so is its page, if anybody wanted it. */
 static bool has_newest(struct op *op, struct node *issue)
 {
-	const struct kind *k = kind_named(KIND_ISSUE, "events");
-	struct node *dir = node_get(&op->mount->tree, issue, k, k->name, NULL);
 	cleanup_ask struct ask a = {0}, body = {0};
 	struct resource *res;
-	int r = dir ? ask_listing(op->mount, dir, &a) : -ENOMEM;
+	int r = ask_below(op->mount, issue, kind_named(KIND_ISSUE, "events"), &a);
 
-	node_unref(dir, 1);
 	a.want.peek = a.want.stale_ok = true;
 	if (r || op_need(op, &a.want, &res) || !res->listing->n ||
 	    ask_document(op->mount, issue, kind_of(KIND_EVENT)->url, str_of(res->listing->items[0]->id), FRESH_FOREVER,

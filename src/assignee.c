@@ -16,16 +16,9 @@
 static int find_team(struct op *op, const struct node *n, struct str slug, struct wish *w, struct buf *id)
 {
 	cleanup_ask struct ask a = {0};
-	struct node *org = (struct node *)node_above(n, &item_organization), *teams;
-	const struct kind *k = kind_named(KIND_ORG, "teams.tsv");
 	struct resource *res;
-	int r;
+	int r = ask_below(op->mount, node_above(n, &item_organization), kind_named(KIND_ORG, "teams.tsv"), &a);
 
-	teams = node_get(&op->mount->tree, org, k, k->name, NULL);
-	if (!teams)
-		return -ENOMEM;
-	r = ask_listing(op->mount, teams, &a);
-	node_unref(teams, 1);
 	if (!r)
 		r = op_need(op, &a.want, &res);
 	if (r) {

@@ -17,6 +17,7 @@
 #include "sentryfs/process.h"
 #include "sentryfs/report.h"
 #include "sentryfs/source.h"
+#include "sentryfs/template.h"
 
 #define SUGGEST_MS 5000 /* for the members, to name the nearest */
 
@@ -59,6 +60,33 @@ int control_refuse(struct op *op, const struct node *n, struct str value, int er
 
 	report_failure(&op->mount->api, control_subject(n), &r);
 	return error;
+}
+
+int control_deny(struct op *op, const struct node *n, int error, const char *what, const char *name, const char *words,
+		 const char *next)
+{
+	const struct node *issue = node_above(n, &item_issue);
+	cleanup_free char *text = NULL;
+	struct report r = {.error = error, .words = words, .next = next};
+
+	if (asprintf(&text, "%s %s", what, name) < 0)
+		text = NULL;
+	r.what = text ? text : what;
+	report_failure(&op->mount->api, issue ? issue->item : NULL, &r);
+	return error;
+}
+
+int control_may_write(struct op *op, const struct node *n)
+{
+	const struct mount *m = op->mount;
+
+	if (m->options->read_only)
+		return -EROFS;
+	if (!n->kind->control)
+		return control_deny(op, n, -EACCES, "open for writing", n->name, "this file is only read", NULL);
+	if (!access_may(&m->access, m->options, n->kind->needs))
+		return control_refuse(op, n, STR(""), -EACCES, "the token lacks the scope event:write");
+	return 0;
 }
 
 /* What the errno of a comment's request means here. */
@@ -108,7 +136,7 @@ int control_path(struct op *op, const struct node *n, const char *template, stru
 	int r;
 
 	buf_init(b, 4096);
-	r = mount_url(op->mount, n, template, own, b);
+	r = template_expand(op->mount, n, template, own, b);
 	buf_addc(b, '\0');
 	return r ? r : b->error;
 }
@@ -249,19 +277,12 @@ const struct control control_status = {WISH_STATUS, false, command_field, wish_s
 static int suggest(struct op *op, struct node *n, struct str value)
 {
 	static const char *const paths[][2] = {{"email", NULL}, {"user", "username"}};
-	struct node *org = (struct node *)node_above(n, &item_organization), *members;
-	const struct kind *k = kind_named(KIND_ORG, "members.tsv");
 	cleanup_ask struct ask a = {0};
 	cleanup_buf struct buf best = {0};
 	unsigned least = 64;
 	struct resource *res;
-	int r;
+	int r = ask_below(op->mount, node_above(n, &item_organization), kind_named(KIND_ORG, "members.tsv"), &a);
 
-	members = node_get(&op->mount->tree, org, k, k->name, NULL);
-	if (!members)
-		return -ENOMEM;
-	r = ask_listing(op->mount, members, &a);
-	node_unref(members, 1);
 	if (!r)
 		r = op_need(op, &a.want, &res);
 	if (r)

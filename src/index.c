@@ -65,7 +65,31 @@ static void add_object(struct buf *b, struct str issue, const struct str *values
 	buf_addc(b, '}');
 }
 
-typedef void add_line_fn(struct buf *b, struct str issue, const struct str *values);
+/* What differs between the two; `more` where it is not known how many there are. */
+struct style {
+	void (*add)(struct buf *b, struct str issue, const struct str *values);
+	const char *shown, *total, *more, *fetched, *end;
+	bool columns;
+};
+
+static const struct style tsv = {
+	.add = add_cells,
+	.shown = "# ",
+	.total = " shown of ",
+	.more = " shown, more exist",
+	.fetched = ", fetched ",
+	.end = "\n",
+	.columns = true,
+};
+
+static const struct style jsonl = {
+	.add = add_object,
+	.shown = "{\"shown\":",
+	.total = ",\"total\":",
+	.more = ",\"total\":null",
+	.fetched = ",\"fetched\":\"",
+	.end = "\"}\n",
+};
 
 struct shown {
 	size_t n;
@@ -73,7 +97,7 @@ struct shown {
 };
 
 /* Adds the lines, and counts. What has left since it was listed does not count. */
-static struct shown add_lines(struct buf *b, const struct source *s, add_line_fn *add)
+static struct shown add_lines(struct buf *b, const struct source *s, const struct style *style)
 {
 	const struct listing *l = s->listing;
 	struct shown shown = {0};
@@ -86,7 +110,7 @@ static struct shown add_lines(struct buf *b, const struct source *s, add_line_fn
 		if (verb_has_left(s->mount, s->node, l, l->items[i]))
 			continue;
 		find_values(issue, values);
-		add(b, issue, values);
+		style->add(b, issue, values);
 		buf_addc(b, '\n');
 		if (b->error == -EFBIG) {
 			b->len = before;
@@ -100,50 +124,33 @@ static struct shown add_lines(struct buf *b, const struct source *s, add_line_fn
 	return shown;
 }
 
-static void add_time(struct buf *b, const struct source *s)
+static int show(struct buf *b, const struct source *s, const struct style *style)
 {
-	char text[CLOCK_TEXT];
+	cleanup_buf struct buf lines = {0};
+	char fetched[CLOCK_TEXT];
+	struct shown shown;
 
-	clock_moment(s->mount->clock, s->listing->asked, text);
-	buf_puts(b, text);
+	buf_init(&lines, LINES_BYTES_MAX);
+	shown = add_lines(&lines, s, style);
+	clock_moment(s->mount->clock, s->listing->asked, fetched);
+	buf_printf(b, "%s%zu", style->shown, shown.n);
+	if (shown.total || !shown.n)
+		buf_printf(b, "%s%" PRIu64, style->total, shown.total);
+	else
+		buf_puts(b, style->more);
+	buf_printf(b, "%s%s%s", style->fetched, fetched, style->end);
+	for (size_t f = 0; f < FIELDS && style->columns; f++)
+		buf_printf(b, "%s%c", fields[f], f + 1 < FIELDS ? '\t' : '\n');
+	buf_add_str(b, buf_str(&lines));
+	return lines.error ? lines.error : b->error;
 }
 
 int show_index_tsv(struct buf *b, const struct source *s)
 {
-	cleanup_buf struct buf lines = {0};
-	struct shown shown;
-
-	buf_init(&lines, LINES_BYTES_MAX);
-	shown = add_lines(&lines, s, add_cells);
-	buf_printf(b, "# %zu shown", shown.n);
-	if (shown.total || !shown.n)
-		buf_printf(b, " of %" PRIu64, shown.total);
-	else
-		buf_puts(b, ", more exist");
-	buf_puts(b, ", fetched ");
-	add_time(b, s);
-	for (size_t f = 0; f < FIELDS; f++)
-		buf_printf(b, "%c%s", f ? '\t' : '\n', fields[f]);
-	buf_addc(b, '\n');
-	buf_add_str(b, buf_str(&lines));
-	return lines.error ? lines.error : b->error;
+	return show(b, s, &tsv);
 }
 
 int show_index_jsonl(struct buf *b, const struct source *s)
 {
-	cleanup_buf struct buf lines = {0};
-	struct shown shown;
-
-	buf_init(&lines, LINES_BYTES_MAX);
-	shown = add_lines(&lines, s, add_object);
-	buf_printf(b, "{\"shown\":%zu,\"total\":", shown.n);
-	if (shown.total || !shown.n)
-		buf_printf(b, "%" PRIu64, shown.total);
-	else
-		buf_puts(b, "null");
-	buf_puts(b, ",\"fetched\":\"");
-	add_time(b, s);
-	buf_puts(b, "\"}\n");
-	buf_add_str(b, buf_str(&lines));
-	return lines.error ? lines.error : b->error;
+	return show(b, s, &jsonl);
 }

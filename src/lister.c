@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "sentryfs/governor.h"
 #include "sentryfs/json.h"
 #include "sentryfs/part.h"
 #include "sentryfs/window.h"
@@ -117,35 +118,31 @@ static int add_known(struct listing *to, const struct listing *known, int64_t un
 
 static void succeed(struct lister *l, const struct api_answer *last)
 {
-	struct lister_end end = {.listing = listing_new(l->plan.asked), .status = last->status};
+	struct listing *to = listing_new(l->plan.asked);
+	struct lister_end end = {.listing = to, .status = last->status};
 	size_t max = l->plan.max;
-	int r = end.listing ? 0 : -ENOMEM;
+	int r = to ? 0 : -ENOMEM;
 
-	for (struct list *at = l->parts.all.next; at != &l->parts.all && !r; at = at->next) {
-		struct part *p = part_at(at);
+	for (const struct part *p = parts_first(&l->parts); p && !r; p = part_next(p)) {
+		size_t i = 0;
 
-		for (size_t i = 0; i < p->n && !r; i++) {
-			if (end.listing->n >= max) {
-				end.listing->cut = true;
-				break;
-			}
-			r = listing_add(end.listing, item_ref(p->items[i]));
-		}
-		end.listing->cut |= end.listing->n >= max && !p->ended;
+		for (; i < p->n && to->n < max && !r; i++)
+			r = listing_add(to, item_ref(p->items[i]));
+		to->cut |= to->n >= max && (i < p->n || !p->ended);
 	}
 	if (!r && l->plan.known)
-		r = add_known(end.listing, l->plan.known, part_at(l->parts.all.next)->until, max);
+		r = add_known(to, l->plan.known, parts_first(&l->parts)->until, max);
 	if (!r && l->plan.class->numbered)
-		r = listing_number(end.listing);
+		r = listing_number(to);
 	if (!r) {
-		end.listing->skipped = l->skipped;
-		end.listing->cut |= l->more;
-		end.listing->total = !end.listing->cut ? end.listing->n : l->hits;
-		if (end.listing->total == UINT64_MAX || end.listing->total < end.listing->n)
-			end.listing->total = 0;
-		end.listing->newest = l->newest;
+		to->skipped = l->skipped;
+		to->cut |= l->more;
+		to->total = !to->cut ? to->n : l->hits;
+		if (to->total == UINT64_MAX || to->total < to->n)
+			to->total = 0;
+		to->newest = l->newest;
 		if (l->plan.known && l->plan.known->newest > l->newest)
-			end.listing->newest = l->plan.known->newest;
+			to->newest = l->plan.known->newest;
 	}
 	end.error = r;
 	finish(l, &end);
@@ -155,10 +152,12 @@ static void succeed(struct lister *l, const struct api_answer *last)
 
 struct page {
 	struct part *part;
-	size_t n;      /* entries */
-	int64_t first; /* ms: lastSeen of the first that can be used */
-	bool useful;   /* there is one */
-	bool again;    /* it is the first of the listing */
+	size_t had;	/* items that were there before it */
+	int64_t before; /* ms: lastSeen of the last of them */
+	size_t n;	/* entries */
+	int64_t first;	/* ms: lastSeen of the first that can be used */
+	bool useful;	/* there is one */
+	bool again;	/* it is the first of the listing */
 };
 
 static int on_entry(void *arg, const cJSON *tree, struct str bytes)
@@ -195,7 +194,7 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 	if (l->plan.class == &item_issue && item->fetched != l->plan.asked)
 		seen = item_ms(l->plan.class, tree);
 	if (!page->useful) {
-		struct part *top = part_at(l->parts.all.next);
+		const struct part *top = parts_first(&l->parts);
 
 		page->first = seen;
 		page->again = p->row && top->n && item == top->items[0];
@@ -212,13 +211,11 @@ static int on_entry(void *arg, const cJSON *tree, struct str bytes)
 	return part_add(p, item);
 }
 
-static void schedule(struct lister *l, const struct api_answer *last);
-
 /* Drops all parts but the first, which goes on to the end in order; where it has ended at
  * the next one, with its last page once more, since the rest of that was not kept. */
 static int go_serial(struct lister *l)
 {
-	struct part *first = part_at(l->parts.all.next);
+	struct part *first = parts_first(&l->parts);
 
 	first->until = PART_OPEN;
 	first->ended &= !first->past;
@@ -239,10 +236,10 @@ static bool is_seek(struct str cursor)
 /* How many requests at once the server's limits make good use of. */
 static unsigned count_streams(const struct lister *l, int64_t now)
 {
-	const struct governor *g = &l->plan.api->governors[API_ISSUE_LIST];
+	const struct governor *g = api_governor(l->plan.api, l->plan.key);
 	int64_t took = now - l->began, most = STREAMS_MAX;
 
-	if (g->known)
+	if (g && g->known)
 		most = (int64_t)g->limit * (took + 5) * 2 / 1000;
 	return most < 1 ? 1 : most < STREAMS_MAX ? (unsigned)most : STREAMS_MAX;
 }
@@ -279,12 +276,9 @@ static bool has_rest(const struct part *p)
 
 	if (l->plan.known || l->closing)
 		return true;
-	for (const struct list *at = p->link.next; at != &l->parts.all; at = at->next) {
-		const struct part *next = container_of(at, struct part, link);
-
+	for (const struct part *next = part_next(p); next; next = part_next(next))
 		if (next->n || next->past || !next->ended)
 			return true;
-	}
 	return false;
 }
 
@@ -296,7 +290,7 @@ static bool begins_elsewhere(const struct part *p, const struct page *page, cons
 		return page->again;
 	if (page->n || answer->cursor.s)
 		return page->useful && page->first > p->from + 1000;
-	return container_of(p->link.prev, struct part, link)->past;
+	return part_prev(p)->past;
 }
 
 /* ---- pages by row (sentry-api 2): 0:100:0, 0:200:0 ---- */
@@ -343,14 +337,48 @@ static int go_on_by_rows(struct lister *l)
 	return parts_add_rows(&l->parts, l->rows, l->pages < AT_ONCE ? l->pages : AT_ONCE, max);
 }
 
+/* ---- a page has come ---- */
+
+/* What a page of a part says of what is to come. 0 or -ENOMEM. */
+static int take_page(struct lister *l, struct part *p, const struct page *page, const struct api_answer *answer)
+{
+	if (p->n > page->had + 1)
+		p->density = (double)((page->had ? page->before : page->first) - p->at) / (double)(p->n - page->had);
+	/* nothing is older than what ends here */
+	if (!answer->cursor.s && !p->past && !l->closing && part_cut(p))
+		return -ENOMEM;
+	/* but what a part has met is there, whatever the next one says */
+	if (p->past && !has_rest(p)) {
+		p->past = false;
+		p->until = PART_OPEN;
+		return part_cut(p);
+	}
+	l->more |= !p->past && answer->cursor.s && l->pages >= PAGES_MAX;
+	p->ended = p->past || !answer->cursor.s || l->pages >= PAGES_MAX;
+	if (!p->ended) {
+		free(p->cursor);
+		p->cursor = str_dup(answer->cursor);
+		if (!p->cursor)
+			return -ENOMEM;
+	}
+	if (l->pages == 1)
+		l->hits = answer->hits >= answer->hits_max ? UINT64_MAX : answer->hits;
+	if (l->pages == 1 || (l->closing && p == parts_first(&l->parts) && !l->head_pages++))
+		l->top = l->newest;
+	if (l->pages == 1)
+		consider_parallel(l, page, answer);
+	consider_full(l, p);
+	return 0;
+}
+
+static void schedule(struct lister *l, const struct api_answer *last);
+
 static void on_page(void *arg, struct api_answer *answer)
 {
 	struct part *p = arg;
 	struct lister *l = lister_of(p);
-	bool first = !p->begun, made_up = first && (p->from != PART_OPEN || p->row);
-	struct page page = {.part = p};
-	size_t had = p->n;
-	int64_t before = p->at;
+	bool made_up = !p->begun && (p->from != PART_OPEN || p->row);
+	struct page page = {.part = p, .had = p->n, .before = p->at};
 	uint64_t row;
 	int r = answer->error;
 
@@ -363,66 +391,16 @@ static void on_page(void *arg, struct api_answer *answer)
 			journal_add(&l->plan.api->errors, l->plan.api->clock,
 				    "GET %s: the answer is not the JSON list that was expected", l->plan.key);
 	}
-	if (made_up && (r == -EINVAL || (!r && begins_elsewhere(p, &page, answer)))) {
-		r = go_serial(l);
-		if (r)
-			fail(l, r, NULL);
-		else
-			schedule(l, answer);
-		return;
-	}
-	if (r) {
-		fail(l, r, answer);
-		return;
-	}
-	if (l->pages == 1 && l->plan.class != &item_issue && answer->cursor.s && is_row(&page, answer->cursor, &row))
+	if (!r && l->pages == 1 && l->plan.class != &item_issue && is_row(&page, answer->cursor, &row))
 		l->rows = row;
-	if (l->rows && !l->serial) {
-		r = take_rows(l, p, answer);
-		if (r)
-			fail(l, r, NULL);
-		else
-			schedule(l, answer);
-		return;
-	}
-	if (p->n > had + 1)
-		p->density = (double)(first ? page.first - p->at : before - p->at) / (double)(p->n - had);
-	/* nothing is older than what ends here */
-	if (!answer->cursor.s && !p->past && !l->closing)
-		r = part_cut(p);
-	/* but what a part has met is there, whatever the next one says */
-	if (p->past && !r && !has_rest(p)) {
-		r = part_cut(p);
-		p->past = false;
-		p->until = PART_OPEN;
-		if (!r)
-			schedule(l, answer);
-		else
-			fail(l, r, NULL);
-		return;
-	}
-	if (r) {
-		fail(l, r, NULL);
-		return;
-	}
-	l->more |= !p->past && answer->cursor.s && l->pages >= PAGES_MAX;
-	p->ended = p->past || !answer->cursor.s || l->pages >= PAGES_MAX;
-	if (!p->ended) {
-		free(p->cursor);
-		p->cursor = str_dup(answer->cursor);
-		if (!p->cursor) {
-			fail(l, -ENOMEM, NULL);
-			return;
-		}
-	}
-	if (l->pages == 1)
-		l->hits = answer->hits >= answer->hits_max ? UINT64_MAX : answer->hits;
-	if (l->pages == 1 || (l->closing && p == part_at(l->parts.all.next) && !l->head_pages++))
-		l->top = l->newest;
-	if (first && l->pages == 1)
-		consider_parallel(l, &page, answer);
-	consider_full(l, p);
-	schedule(l, answer);
+	if (made_up && (r == -EINVAL || (!r && begins_elsewhere(p, &page, answer))))
+		r = go_serial(l);
+	else if (!r)
+		r = l->rows && !l->serial ? take_rows(l, p, answer) : take_page(l, p, &page, answer);
+	if (r)
+		fail(l, r, answer);
+	else
+		schedule(l, answer);
 }
 
 static bool fetch(struct part *p)
@@ -444,18 +422,18 @@ static bool fetch(struct part *p)
  * there is no need. */
 static bool close_up(struct lister *l)
 {
-	struct part *p = part_at(l->parts.all.next), *last = p, *head;
+	struct part *last = parts_first(&l->parts), *head;
 	size_t n = 0;
 
-	for (struct list *at = l->parts.all.next; at != &l->parts.all && n < l->plan.max; at = at->next) {
-		last = part_at(at);
-		n += last->n - last->twice;
+	for (struct part *p = last; p && n < l->plan.max; p = part_next(p)) {
+		last = p;
+		n += p->n - p->twice;
 	}
 	if (!l->stream || l->plan.known || l->pages >= PAGES_MAX || n <= PARALLEL_MIN || !l->top)
 		return false;
 	if (l->closing && (l->head_pages < 2 || l->closing >= CLOSING_MAX))
 		return false;
-	l->more |= n >= l->plan.max && (!last->ended || l->parts.all.prev != &last->link);
+	l->more |= n >= l->plan.max && (!last->ended || part_next(last));
 	if (part_cut(last))
 		return false;
 	head = part_new(&l->parts, l->parts.all.next);
@@ -504,9 +482,7 @@ static bool ask_batch(struct lister *l)
 	struct item *issues[BATCH_MAX];
 	size_t n = 0, seen = 0;
 
-	for (struct list *at = l->parts.all.next; at != &l->parts.all; at = at->next) {
-		const struct part *p = part_at(at);
-
+	for (const struct part *p = parts_first(&l->parts); p; p = part_next(p)) {
 		for (size_t i = 0; i < p->n && n < BATCH_MAX && seen < l->plan.max; i++, seen++) {
 			if (p->items[i]->fetched != WINDOW_UNKNOWN)
 				continue;
@@ -525,8 +501,8 @@ static bool ask_batch(struct lister *l)
 
 static void schedule(struct lister *l, const struct api_answer *last)
 {
-	unsigned running = 0;
 	double before = 0, need;
+	unsigned running;
 	struct part *p;
 
 	if (l->rows && !l->serial && go_on_by_rows(l)) {
@@ -542,14 +518,12 @@ static void schedule(struct lister *l, const struct api_answer *last)
 		return;
 	}
 	if (l->parallel && !l->serial && !l->closing) {
-		for (struct list *at = l->parts.all.next; at != &l->parts.all; at = at->next)
-			running += !part_at(at)->ended;
+		running = parts_running(&l->parts);
 		while (running < l->streams && (p = parts_longest(&l->parts, l->hoped, l->pages == 1, &need)) &&
 		       part_split(p, need))
 			running++;
 	}
-	for (struct list *at = l->parts.all.next; at != &l->parts.all; at = at->next) {
-		p = part_at(at);
+	for (p = parts_first(&l->parts); p; p = part_next(p)) {
 		/* what is surely too old is not fetched */
 		if (before < (double)l->plan.max && !p->ended && !p->call && !fetch(p)) {
 			fail(l, -ENOMEM, NULL);
@@ -570,9 +544,7 @@ int lister_give(const struct lister *l, struct listing *to, size_t *given)
 	if (!to)
 		return 0;
 	to->asked = l->plan.asked;
-	for (const struct list *i = l->parts.all.next; i != &l->parts.all && !l->closing; i = i->next) {
-		const struct part *p = container_of(i, struct part, link);
-
+	for (const struct part *p = parts_first(&l->parts); p && !l->closing; p = part_next(p)) {
 		for (; *given < at + p->n && to->n < l->plan.max && !r; ++*given)
 			r = listing_add(to, item_ref(p->items[*given - at]));
 		at += p->n;
@@ -586,9 +558,9 @@ void lister_hurry(struct lister *l, const struct api_request *rq)
 {
 	l->plan.bulk = (l->plan.ahead || l->plan.bulk) && rq->bulk;
 	l->plan.ahead = false;
-	for (struct list *at = l->parts.all.next; at != &l->parts.all; at = at->next)
-		if (part_at(at)->call)
-			api_hurry(part_at(at)->call, rq);
+	for (struct part *p = parts_first(&l->parts); p; p = part_next(p))
+		if (p->call)
+			api_hurry(p->call, rq);
 	if (l->batch)
 		api_hurry(l->batch, rq);
 }

@@ -14,6 +14,7 @@
 #include "sentryfs/live.h"
 #include "sentryfs/name.h"
 #include "sentryfs/str.h"
+#include "sentryfs/target.h"
 #include "sentryfs/weburl.h"
 
 struct wanted {
@@ -104,6 +105,11 @@ int command_path(int argc, char **argv)
 	return locate("path", &w, argc > 2 ? argv[2] : NULL);
 }
 
+static char *own(struct str s)
+{
+	return s.s ? target_need(str_dup(s)) : NULL;
+}
+
 int command_resolve_path(int argc, char **argv)
 {
 	struct weburl u;
@@ -112,11 +118,11 @@ int command_resolve_path(int argc, char **argv)
 	(void)argc;
 	if (weburl_parse(str_of(argv[1]), &u)) {
 		status = command_fail("resolve-path", "'%s' is not the address of a web page", argv[1]);
-	} else if (!u.issue) {
+	} else if (!u.issue.s) {
 		status = command_fail("resolve-path", "'%s' names no issue", argv[1]);
 	} else {
-		struct wanted w = {
-			.host = strstr(u.origin, "://") + 3, .org = u.org, .issue = u.issue, .event = u.event};
+		cleanup_free char *org = own(u.org), *issue = own(u.issue), *event = own(u.event);
+		struct wanted w = {.host = strstr(u.origin, "://") + 3, .org = org, .issue = issue, .event = event};
 
 		status = locate("resolve-path", &w, NULL);
 	}

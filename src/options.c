@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the user said: the table of options, and the reading of argv and of -o
- * lists by it. What argv leaves open is target.c's.
+ * lists by it. What a value may be is option.c's, what argv leaves open target.c's.
  *
  * One row is one option: it drives parsing, --help, defaults and every message.
  * A row's name is written max_issues after -o and --max-issues as a word of its
@@ -12,41 +12,12 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdint.h>
 #include <unistd.h>
 
-#include "sentryfs/origin.h"
-#include "sentryfs/rc.h"
-#include "sentryfs/str.h"
+#include "sentryfs/option.h"
 #include "sentryfs/target.h"
 
 #define USAGE "sentryfs [options] [ORG[/PROJECT]] MOUNTPOINT"
-#define LONG_NAME_MAX 32
-
-enum option_type {
-	OPTION_SET,    /* bool to true */
-	OPTION_CLEAR,  /* bool to false */
-	OPTION_NUMBER, /* unsigned, min to max */
-	OPTION_OCTAL,  /* the same, in octal */
-	OPTION_TEXT,   /* string of min to max bytes */
-	OPTION_PATH,   /* the same, made absolute: the daemon leaves the working directory */
-	OPTION_PERIOD, /* the same: a number and s, m, h, d or w */
-	OPTION_FILE,   /* the same, and must be readable now */
-	OPTION_URL,
-	OPTION_SIZE, /* size_t, min to max MiB; K, M or G after the number */
-	OPTION_WORD, /* unsigned: which of the words of `arg`, parted by | */
-};
-
-struct option_row {
-	const char *name;
-	char letter; /* of the short form, or 0 */
-	enum option_type type;
-	size_t offset;
-	unsigned long min, max;
-	const char *arg;
-	const char *preset; /* the default, as text; NULL: 0, false, none */
-	const char *help;
-};
 
 #define AT(field) offsetof(struct options, field)
 
@@ -109,26 +80,6 @@ struct parse {
 	bool only_source; /* there is no mount point */
 };
 
-static void *need(void *p)
-{
-	if (!p) {
-		fputs("sentryfs: out of memory\n", stderr);
-		exit(EXIT_FAILURE);
-	}
-	return p;
-}
-
-static char *keep(struct str s)
-{
-	return need(str_dup(s));
-}
-
-static void replace(char **into, char *value)
-{
-	free(*into);
-	*into = value;
-}
-
 /* ---- names ---- */
 
 /* max-issues and max_issues are one name. */
@@ -150,46 +101,13 @@ static const struct option_row *row_find(struct str name)
 	return NULL;
 }
 
-static bool row_takes_value(const struct option_row *row)
-{
-	return row->type != OPTION_SET && row->type != OPTION_CLEAR;
-}
-
-/* Levenshtein's distance; both are shorter than LONG_NAME_MAX. */
-static unsigned distance(struct str a, const char *b)
-{
-	unsigned row[LONG_NAME_MAX + 1];
-	size_t nb = strlen(b);
-
-	for (size_t j = 0; j <= nb; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= a.n; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= nb; j++) {
-			unsigned best = diagonal + (a.s[i - 1] != b[j - 1] && !(a.s[i - 1] == '-' && b[j - 1] == '_'));
-
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = row[j];
-			row[j] = best;
-		}
-	}
-	return row[nb];
-}
-
 static const char *nearest(struct str name)
 {
 	unsigned best = 4; /* more than three edits is another word */
 	const char *found = NULL;
 
-	if (name.n < 2 || name.n > LONG_NAME_MAX)
-		return NULL;
-	for (size_t i = 0; i < TABLE_COUNT; i++) {
-		unsigned d = distance(name, table[i].name);
+	for (size_t i = 0; i < TABLE_COUNT && name.n > 1; i++) {
+		unsigned d = str_distance(name, str_of(table[i].name));
 
 		if (d < best && d < name.n) {
 			best = d;
@@ -216,185 +134,17 @@ static int unknown(FILE *err, const char *dashes, struct str name)
 	return target_fail(err, -EINVAL, "unknown option %s%.*s; see sentryfs --help", dashes, (int)name.n, name.s);
 }
 
-/* ---- values ---- */
-
-static char *path_absolute(struct str value)
-{
-	cleanup_free char *path = keep(value);
-	cleanup_free char *here = NULL;
-
-	if (path[0] == '/')
-		return steal(&path);
-	here = need(getcwd(NULL, 0));
-	return need(rc_path_join(here, path));
-}
-
-static bool text_ok(const struct option_row *row, struct str value)
-{
-	if (value.n < row->min || value.n > row->max)
-		return false;
-	for (size_t i = 0; i < value.n; i++)
-		if ((unsigned char)value.s[i] < ' ' || value.s[i] == 0x7f)
-			return false;
-	return true;
-}
-
-static bool octal_parse(struct str value, uint64_t *ret)
-{
-	uint64_t n = 0;
-
-	if (value.n == 0 || value.n > 6)
-		return false;
-	for (size_t i = 0; i < value.n; i++) {
-		if (value.s[i] < '0' || value.s[i] > '7')
-			return false;
-		n = n * 8 + (uint64_t)(value.s[i] - '0');
-	}
-	*ret = n;
-	return true;
-}
-
-static bool store_number(const struct option_row *row, void *field, struct str value)
-{
-	uint64_t n;
-
-	if (row->type == OPTION_OCTAL ? !octal_parse(value, &n) : str_to_u64(value, &n) < 0)
-		return false;
-	if (n < row->min || n > row->max)
-		return false;
-	*(unsigned *)field = (unsigned)n;
-	return true;
-}
-
-/* 512M, in bytes. */
-static bool store_size(const struct option_row *row, size_t *field, struct str value)
-{
-	static const char units[] = "KMG";
-	const char *unit = value.n ? strchr(units, value.s[value.n - 1] & ~0x20) : NULL;
-	unsigned shift = 0;
-	uint64_t n;
-
-	if (unit && *unit && value.s[value.n - 1] >= 'A') {
-		shift = 10 * ((unsigned)(unit - units) + 1);
-		value.n--;
-	}
-	if (str_to_u64(value, &n) || n > (UINT64_C(1) << 40) || n << shift >> shift != n)
-		return false;
-	n <<= shift;
-	if (n >> 20 < row->min || n >> 20 > row->max)
-		return false;
-	*field = (size_t)n;
-	return true;
-}
-
-static bool store_word(const struct option_row *row, unsigned *field, struct str value)
-{
-	struct str words = str_of(row->arg);
-
-	for (unsigned i = 0; words.s; i++) {
-		if (str_eq(str_cut(&words, '|'), value)) {
-			*field = i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool is_period(struct str value)
-{
-	uint64_t n;
-
-	return value.n > 1 && strchr("smhdw", value.s[value.n - 1]) &&
-	       !str_to_u64((struct str){value.s, value.n - 1}, &n) && n;
-}
-
-static bool store_text(const struct option_row *row, void *field, struct str value)
-{
-	char *text;
-
-	if (!text_ok(row, value) || (row->type == OPTION_PERIOD && !is_period(value)))
-		return false;
-	if (row->type == OPTION_URL)
-		text = origin_parse(value, false);
-	else if (row->type == OPTION_TEXT || row->type == OPTION_PERIOD)
-		text = keep(value);
-	else
-		text = path_absolute(value);
-	if (text && row->type == OPTION_FILE && access(text, R_OK) < 0) {
-		free(text);
-		text = NULL;
-	}
-	if (text)
-		replace(field, text);
-	return text != NULL;
-}
-
-/* False when the value is none that the row accepts. */
-static bool store(const struct option_row *row, struct options *o, struct str value)
-{
-	void *field = (char *)o + row->offset;
-
-	switch (row->type) {
-	case OPTION_SET:
-	case OPTION_CLEAR:
-		*(bool *)field = row->type == OPTION_SET;
-		return true;
-	case OPTION_NUMBER:
-	case OPTION_OCTAL:
-		return store_number(row, field, value);
-	case OPTION_SIZE:
-		return store_size(row, field, value);
-	case OPTION_WORD:
-		return store_word(row, field, value);
-	default:
-		return store_text(row, field, value);
-	}
-}
-
-static int refuse_value(FILE *err, const struct option_row *row, struct str value)
-{
-	char accepted[128];
-
-	switch (row->type) {
-	case OPTION_NUMBER:
-		snprintf(accepted, sizeof(accepted), "a number from %lu to %lu", row->min, row->max);
-		break;
-	case OPTION_OCTAL:
-		snprintf(accepted, sizeof(accepted), "an octal number from %lo to %03lo", row->min, row->max);
-		break;
-	case OPTION_URL:
-		snprintf(accepted, sizeof(accepted), URL_ACCEPTED);
-		break;
-	case OPTION_SIZE:
-		snprintf(accepted, sizeof(accepted), "a size from %luM to %luG, as in 512M", row->min, row->max >> 10);
-		break;
-	case OPTION_WORD:
-		snprintf(accepted, sizeof(accepted), "one of %s", row->arg);
-		break;
-	case OPTION_PERIOD:
-		snprintf(accepted, sizeof(accepted), "a number and s, m, h, d or w, as in 24h or 14d");
-		break;
-	case OPTION_FILE:
-		snprintf(accepted, sizeof(accepted), "a file that can be read");
-		break;
-	default:
-		snprintf(accepted, sizeof(accepted), "%lu to %lu bytes without control characters", row->min, row->max);
-	}
-	return target_fail(err, -EINVAL, "option %s: '%.*s' is not accepted; it takes %s", row->name, (int)value.n,
-			   value.s, accepted);
-}
-
 /* ---- argv ---- */
 
 /* `value.s` is NULL when there is none. */
 static int set(struct parse *p, const struct option_row *row, struct str value)
 {
-	if (!row_takes_value(row) && value.s)
+	if (!option_takes_value(row) && value.s)
 		return target_fail(p->err, -EINVAL, "option %s: '%.*s' is not accepted; it takes no value", row->name,
 				   (int)value.n, value.s);
-	if (row_takes_value(row) && !value.s)
+	if (option_takes_value(row) && !value.s)
 		return target_fail(p->err, -EINVAL, "option %s needs a value: %s=%s", row->name, row->name, row->arg);
-	return store(row, p->o, value) ? 0 : refuse_value(p->err, row, value);
+	return option_store(row, p->o, value) ? 0 : option_refuse(p->err, row, value);
 }
 
 static bool is_discarded(struct str word)
@@ -420,7 +170,7 @@ static int set_word(struct parse *p, struct str word, const char *dashes)
 /* a,b=c; a comma or a backslash after a backslash is itself. */
 static int parse_list(struct parse *p, const char *list)
 {
-	cleanup_free char *word = need(malloc(strlen(list) + 1));
+	cleanup_free char *word = target_need(malloc(strlen(list) + 1));
 	size_t n = 0;
 	int r = 0;
 
@@ -453,7 +203,7 @@ static int parse_long(struct parse *p, int argc, char **argv, int *i)
 	struct str word = str_of(argv[*i] + 2);
 	const struct option_row *row = row_find(word);
 
-	if (row && row_takes_value(row))
+	if (row && option_takes_value(row))
 		return set(p, row, str_of(next_argument(argc, argv, i)));
 	return set_word(p, word, "--");
 }
@@ -478,7 +228,7 @@ static int parse_short(struct parse *p, int argc, char **argv, int *i)
 				    : target_fail(p->err, -EINVAL, "option -o needs a value: -o NAME[=VALUE],...");
 		}
 		if (row)
-			store(row, p->o, STR(""));
+			option_store(row, p->o, STR(""));
 		else if (!strchr("nvs", *c)) /* mount(8) passes these to its helpers */
 			return unknown(p->err, "-", (struct str){c, 1});
 	}
@@ -548,7 +298,7 @@ static int parse(struct parse *p, int argc, char **argv)
 	*o = (struct options){.uid = getuid(), .gid = getgid()};
 	for (size_t i = 0; i < TABLE_COUNT; i++)
 		if (table[i].preset)
-			store(&table[i], o, str_of(table[i].preset));
+			option_store(&table[i], o, str_of(table[i].preset));
 	r = parse_argv(p, argc, argv);
 	return r < 0 ? r : finish(p);
 }

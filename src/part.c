@@ -12,6 +12,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+static struct part *parts_last(const struct parts *in)
+{
+	return container_of(in->all.prev, struct part, link);
+}
+
 void parts_init(struct parts *in, int64_t horizon)
 {
 	*in = (struct parts){.horizon = horizon};
@@ -21,8 +26,8 @@ void parts_init(struct parts *in, int64_t horizon)
 void parts_done(struct parts *in)
 {
 	map_done(&in->names);
-	while (!list_empty(&in->all))
-		part_free(part_at(in->all.next));
+	for (struct part *p; (p = parts_first(in));)
+		part_free(p);
 }
 
 struct part *part_new(struct parts *in, struct list *before)
@@ -85,11 +90,9 @@ int part_cut(struct part *last)
 	int r = 0;
 
 	map_done(&in->names);
-	while (in->all.prev != &last->link)
-		part_free(part_at(in->all.prev));
-	for (struct list *at = in->all.next; at != &in->all; at = at->next) {
-		struct part *p = part_at(at);
-
+	while (part_next(last))
+		part_free(parts_last(in));
+	for (struct part *p = parts_first(in); p; p = part_next(p)) {
 		p->twice = 0;
 		for (size_t i = 0; i < p->n && !r; i++)
 			r = note_name(p, p->items[i]);
@@ -144,8 +147,7 @@ struct part *parts_longest(struct parts *in, size_t wanted_n, bool guess, double
 	struct part *longest = NULL;
 	double before = 0, most = 2 * PART_PAGE;
 
-	for (struct list *at = in->all.next; at != &in->all && before < (double)wanted_n; at = at->next) {
-		struct part *p = part_at(at);
+	for (struct part *p = parts_first(in); p && before < (double)wanted_n; p = part_next(p)) {
 		double left = left_of(p), wanted = (double)wanted_n - before - (double)p->n;
 
 		if (left > wanted)
@@ -168,9 +170,7 @@ bool parts_complete(const struct parts *in, size_t max)
 {
 	size_t n = 0;
 
-	for (struct list *at = in->all.next; at != &in->all; at = at->next) {
-		const struct part *p = part_at(at);
-
+	for (const struct part *p = parts_first(in); p; p = part_next(p)) {
 		n += p->n - p->twice;
 		if (n >= max)
 			return true;
@@ -180,14 +180,19 @@ bool parts_complete(const struct parts *in, size_t max)
 	return true;
 }
 
+unsigned parts_running(const struct parts *in)
+{
+	unsigned n = 0;
+
+	for (const struct part *p = parts_first(in); p; p = part_next(p))
+		n += !p->ended;
+	return n;
+}
+
 int parts_add_rows(struct parts *in, size_t rows, unsigned most, size_t max)
 {
-	unsigned running = 0;
-
-	for (struct list *at = in->all.next; at != &in->all; at = at->next)
-		running += !part_at(at)->ended;
-	for (; running < most; running++) {
-		size_t end = part_at(in->all.prev)->row + rows;
+	for (unsigned running = parts_running(in); running < most; running++) {
+		size_t end = parts_last(in)->row + rows;
 		struct part *p;
 
 		if (end >= max)
@@ -202,12 +207,9 @@ int parts_add_rows(struct parts *in, size_t rows, unsigned most, size_t max)
 
 bool parts_touch(const struct parts *in)
 {
-	for (struct list *at = in->all.next; at->next != &in->all; at = at->next) {
-		const struct part *p = part_at(at), *next = part_at(at->next);
+	for (const struct part *p = parts_first(in), *next; (next = part_next(p)) && next->ended; p = next) {
 		bool share = false;
 
-		if (!next->ended)
-			break;
 		for (size_t i = 0; i < p->n && next->n && !share; i++)
 			share = p->items[i] == next->items[0];
 		for (size_t i = 0; i < next->n && p->n && !share; i++)

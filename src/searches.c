@@ -16,6 +16,7 @@
 #include "sentryfs/op.h"
 #include "sentryfs/report.h"
 #include "sentryfs/source.h"
+#include "sentryfs/template.h"
 
 void searches_init(struct searches *s)
 {
@@ -117,7 +118,7 @@ int searches_item(struct mount *m, const struct node *dir, struct str name, stru
 	buf_puts(&json, ",\"search\":");
 	json_quote(&json, search);
 	buf_addc(&json, '}');
-	r = mount_url(m, dir, "{o}/{P}/", STR(""), &scope);
+	r = template_expand(m, dir, "{o}/{P}/", STR(""), &scope);
 	buf_puts(&scope, dir->kind->class->name);
 	buf_addc(&scope, '\0');
 	if (!r)
@@ -137,7 +138,7 @@ static int dir_key(const struct mount *m, const struct node *n, struct buf *key)
 	int r;
 
 	buf_init(key, 4096);
-	r = mount_url(m, n, "{o}/{P}/search", STR(""), key);
+	r = template_expand(m, n, "{o}/{P}/search", STR(""), key);
 	buf_addc(key, '\0');
 	return r ? r : key->error;
 }
@@ -292,6 +293,7 @@ int searches_make(struct op *op, struct item **ret)
 {
 	struct search_dir *d = get_dir(op->mount, op->node);
 	struct str name = str_of(op->name);
+	cleanup_item struct item *item = NULL;
 	cleanup_search struct search s;
 	int r;
 
@@ -307,15 +309,14 @@ int searches_make(struct op *op, struct item **ret)
 		return refuse(op, d, "mkdir", r, s.why);
 	if (d->made->n >= SEARCHES_MAX)
 		return refuse(op, d, "mkdir", -ENOSPC, "at most 1000 searches are kept: rmdir forgets one");
-	r = searches_item(op->mount, op->node, name, name, ret);
+	r = searches_item(op->mount, op->node, name, name, &item);
+	if (!r)
+		r = replace(d, item, NULL);
 	if (r)
 		return r;
-	r = replace(d, *ret, NULL);
-	if (r)
-		item_unref(*ret);
-	else
-		save(op->mount, d);
-	return r;
+	save(op->mount, d);
+	*ret = steal(&item);
+	return 0;
 }
 
 int searches_forget(struct op *op)

@@ -31,7 +31,7 @@ int show_json(struct buf *b, const struct source *s)
 	return 0;
 }
 
-int show_field(struct buf *b, const struct source *s)
+static int show_member(struct buf *b, const struct source *s, bool status)
 {
 	struct str bytes;
 	int r = json_member(s->json, s->kind->name, &bytes);
@@ -39,22 +39,19 @@ int show_field(struct buf *b, const struct source *s)
 	if (r && r != -ENOENT)
 		return r;
 	if (!r)
-		show_value(b, bytes);
+		show_value(b, status ? dialect_status(bytes) : bytes);
 	buf_addc(b, '\n');
 	return 0;
 }
 
+int show_field(struct buf *b, const struct source *s)
+{
+	return show_member(b, s, false);
+}
+
 int show_word(struct buf *b, const struct source *s)
 {
-	struct str bytes;
-	int r = json_member(s->json, s->kind->name, &bytes);
-
-	if (r && r != -ENOENT)
-		return r;
-	if (!r)
-		show_value(b, dialect_status(bytes));
-	buf_addc(b, '\n');
-	return 0;
+	return show_member(b, s, true);
 }
 
 int show_bytes(struct buf *b, const struct source *s)
@@ -251,7 +248,7 @@ int show_issue_link(struct buf *b, const struct source *s)
 
 	if (!s->item->home || !project)
 		return -ENOENT;
-	if (strcmp(project->item->name, s->item->home))
+	if (!item_is_in(s->item, project->item))
 		buf_printf(b, "../../%s/issues/", s->item->home);
 	buf_puts(b, s->item->name);
 	return 0;
@@ -270,7 +267,7 @@ int show_result_link(struct buf *b, const struct source *s)
 		buf_puts(b, "../");
 	if (!project)
 		buf_printf(b, "projects/%s/", home);
-	else if (strcmp(project->item->name, home))
+	else if (!item_is_in(s->item, project->item))
 		buf_printf(b, "../%s/", home);
 	buf_printf(b, "issues/%s", s->item->name);
 	return 0;

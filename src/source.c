@@ -13,6 +13,7 @@
 #include "sentryfs/name.h"
 #include "sentryfs/report.h"
 #include "sentryfs/searches.h"
+#include "sentryfs/template.h"
 #include "sentryfs/window.h"
 
 #define ISSUE_ALONE_FRESH_S 60u /* of an issue that no listing holds */
@@ -37,7 +38,7 @@ int ask_document(struct mount *m, const struct node *n, const char *url, struct 
 
 	buf_init(&a->key, BUF_MAX_DEFAULT);
 	buf_init(&a->scope, BUF_MAX_DEFAULT);
-	r = mount_url(m, n, url, own, &a->key);
+	r = template_expand(m, n, url, own, &a->key);
 	buf_addc(&a->key, '\0');
 	a->want = (struct cache_want){
 		.key = a->key.data, .fresh_ms = fresh_ms(fresh_s), .raw = n->kind->from == FROM_BYTES};
@@ -51,7 +52,7 @@ int ask_scope(struct mount *m, const struct node *dir, const struct item_class *
 	int r = 0;
 
 	if (class == &item_issue)
-		r = mount_url(m, dir, "{o}/issue", STR(""), &a->scope);
+		r = template_expand(m, dir, "{o}/issue", STR(""), &a->scope);
 	else
 		buf_puts(&a->scope, a->key.data);
 	buf_addc(&a->scope, '\0');
@@ -72,6 +73,15 @@ int ask_listing(struct mount *m, const struct node *n, struct ask *a)
 		a->want.max = m->options->max_events;
 	else if (k->class == &item_issue)
 		a->want.max = searches_max(m, n);
+	return r;
+}
+
+int ask_below(struct mount *m, const struct node *parent, const struct kind *k, struct ask *a)
+{
+	struct node *n = node_get(&m->tree, (struct node *)parent, k, k->name, NULL);
+	int r = n ? ask_listing(m, n, a) : -ENOMEM;
+
+	node_unref(n, 1);
 	return r;
 }
 
@@ -140,7 +150,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S))
 		return 0;
 	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), ISSUE_ALONE_FRESH_S, &a);
-	good = keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
+	good = !r && keep_is_good(&op->mount->cache, a.key.data, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
 	a.want.since = op->start;
 	a.want.asker = &op->asker;
 	if (!r)
@@ -208,15 +218,9 @@ static int ask_part(struct op *op, struct node *issue, enum part part, struct as
 	const struct kind *k = kind_named(KIND_ISSUE, part == DETAILS ? "details.json"
 						      : part == EVENT ? "frames.qf"
 								      : "tags");
-	struct node *n;
-	int r;
 
-	if (part != TAGS)
-		return ask_document(op->mount, issue, k->url, STR(""), k->fresh_s, a);
-	n = node_get(&op->mount->tree, issue, k, k->name, NULL);
-	r = n ? ask_listing(op->mount, n, a) : -ENOMEM;
-	node_unref(n, 1);
-	return r;
+	return part == TAGS ? ask_below(op->mount, issue, k, a)
+			    : ask_document(op->mount, issue, k->url, STR(""), k->fresh_s, a);
 }
 
 void source_begin_parts(struct op *op, struct node *issue, bool ahead)
@@ -400,13 +404,13 @@ static int known_issue(struct op *op, const struct node *at, struct str name, st
 {
 	cleanup_ask struct ask a = {0};
 	const struct item_store *cache_items = &op->mount->cache.items;
+	cleanup_item struct item *item = NULL;
 	char upper[NAME_BYTES_MAX + 1];
-	struct item *item;
 	int r;
 
-	buf_init(&a.scope, BUF_MAX_DEFAULT);
 	name_upper(upper, name);
-	if (ask_scope(op->mount, at, &item_issue, &a))
+	if (ask_document(op->mount, at, "organizations/{o}/", STR(""), ISSUE_ALONE_FRESH_S, &a) ||
+	    ask_scope(op->mount, at, &item_issue, &a))
 		return -EAGAIN;
 	item = item_find(cache_items, a.scope.data, str_of(upper));
 	if (item)
@@ -415,12 +419,10 @@ static int known_issue(struct op *op, const struct node *at, struct str name, st
 		return -EAGAIN;
 	r = !item->gone ? 0 : item->gone == ITEM_MERGED ? -EAGAIN : -ENOENT;
 	if (!r && !item->listed && op->start - item->fetched > fresh_ms(ISSUE_ALONE_FRESH_S) &&
-	    !keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S)))
+	    !keep_is_good(&op->mount->cache, a.key.data, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S)))
 		r = -EAGAIN;
-	if (r)
-		item_unref(item);
-	else
-		*ret = item;
+	if (!r)
+		*ret = steal(&item);
 	return r;
 }
 

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
+#include "sentryfs/name.h"
 #include "sentryfs/origin.h"
 #include "sentryfs/rc.h"
 #include "sentryfs/str.h"
@@ -21,7 +22,6 @@
 
 #define URL_DEFAULT "https://sentry.io"
 #define URL_ACCEPTED_PAGE "http(s)://HOST[:PORT]/..., without a user"
-#define SLUG_MAX 100 /* bytes; a project's slug may have 100, an organization's 50 */
 
 int target_fail(FILE *err, int error, const char *fmt, ...)
 {
@@ -35,45 +35,29 @@ int target_fail(FILE *err, int error, const char *fmt, ...)
 	return error;
 }
 
-static char *keep(struct str s)
+void *target_need(void *p)
 {
-	char *copy = str_dup(s);
-
-	if (!copy) {
+	if (!p) {
 		fputs("sentryfs: out of memory\n", stderr);
 		exit(EXIT_FAILURE);
 	}
-	return copy;
+	return p;
 }
 
-static void replace(char **into, char *value)
+void target_replace(char **into, char *value)
 {
 	free(*into);
 	*into = value;
 }
 
-static bool is_slug(struct str s)
-{
-	if (s.n == 0 || s.n > SLUG_MAX)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.s[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-		      c == '-'))
-			return false;
-	}
-	return true;
-}
-
 static int set_slug(char **into, struct str value, const char *where, const char *what, FILE *err)
 {
-	if (!is_slug(value))
+	if (!name_is_slug(value))
 		return target_fail(
 			err, -EINVAL,
-			"%s: '%.*s' is not the slug of %s; it takes 1 to %d of the characters A-Z a-z 0-9 _ -", where,
-			(int)value.n, value.s, what, SLUG_MAX);
-	replace(into, keep(value));
+			"%s: '%.*s' is not the slug of %s; it takes 1 to 100 of the characters A-Z a-z 0-9 _ -", where,
+			(int)value.n, value.s, what);
+	target_replace(into, target_need(str_dup(value)));
 	return 0;
 }
 
@@ -123,10 +107,10 @@ static int set_page(struct options *o, struct str page, FILE *err)
 				(int)page.n, page.s);
 	if (!r)
 		r = set_origin(o, steal(&u.origin), err);
-	if (!r && u.org)
-		r = set_slug(&o->org, str_of(u.org), "source", "an organization", err);
-	if (!r && u.org && u.project)
-		r = set_slug(&o->project, str_of(u.project), "source", "a project", err);
+	if (!r && u.org.s)
+		r = set_slug(&o->org, u.org, "source", "an organization", err);
+	if (!r && u.org.s && u.project.s)
+		r = set_slug(&o->project, u.project, "source", "a project", err);
 	weburl_done(&u);
 	return r;
 }
@@ -232,7 +216,7 @@ int target_defaults(struct options *o, FILE *err)
 	if (r == 0 && !o->org)
 		r = default_source(o, &rc, rc_name, err);
 	if (r == 0 && !o->url)
-		o->url = keep(STR(URL_DEFAULT));
+		o->url = target_need(str_dup(STR(URL_DEFAULT)));
 	if (r == 0 && !o->insecure && !origin_is_safe(o->url))
 		r = target_fail(
 			err, -EINVAL,
@@ -258,6 +242,6 @@ int target_mountpoint(struct options *o, const char *path, FILE *err)
 	}
 	if (!S_ISDIR(st.st_mode))
 		return target_fail(err, -EINVAL, "mount point '%s' is not a directory", path);
-	replace(&o->mountpoint, steal(&real));
+	target_replace(&o->mountpoint, steal(&real));
 	return 0;
 }

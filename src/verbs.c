@@ -49,9 +49,9 @@ static int reply_item(struct op *op, const struct kind *k, struct item *item)
 {
 	struct mount *m = op->mount;
 
-	if (k->id == KIND_ISSUE && (strcmp(item->name, op->name) || strcmp(item->home, op->node->parent->item->name))) {
+	if (k->id == KIND_ISSUE && (strcmp(item->name, op->name) || !item_is_in(item, op->node->parent->item))) {
 		/* another project is outside of a mount of one */
-		if (strcmp(item->home, op->node->parent->item->name) && m->root->kind->id == KIND_PROJECT)
+		if (!item_is_in(item, op->node->parent->item) && m->root->kind->id == KIND_PROJECT)
 			return -ENOENT;
 		k = kind_of(KIND_ISSUE_ALIAS);
 	}
@@ -78,9 +78,9 @@ static int probe(struct op *op, const struct kind *k, struct str own)
 	const struct item_class *class = op->node->kind->class;
 	cleanup_ask struct ask a = {0}, list = {0};
 	cleanup_json cJSON *tree = NULL;
+	cleanup_item struct item *item = NULL;
 	struct timespec wall;
 	struct resource *res;
-	struct item *item;
 	int r = ask_document(op->mount, op->node, k->probe, own, k->fresh_s ? k->fresh_s : PROBE_FRESH_S, &a);
 
 	if (!r)
@@ -94,23 +94,15 @@ static int probe(struct op *op, const struct kind *k, struct str own)
 	op->mount->clock->wall(op->mount->clock, &wall);
 	r = item_put(&op->mount->cache.items, class, list.scope.data, tree, blob_str(res->document), res->fetched,
 		     &wall, false, &item);
-	if (r)
-		return r;
-	r = reply_item(op, k, item);
-	item_unref(item);
-	return r;
+	return r ? r : reply_item(op, k, item);
 }
 
 static int lookup_issue(struct op *op, const struct kind *k, struct str own)
 {
-	struct item *item;
+	cleanup_item struct item *item = NULL;
 	int r = source_issue(op, op->node, own, &item);
 
-	if (r)
-		return r;
-	r = reply_item(op, k, item);
-	item_unref(item);
-	return r;
+	return r ? r : reply_item(op, k, item);
 }
 
 /* The row of which this may be a name. */
@@ -127,14 +119,10 @@ static const struct kind *child_named(const struct kind *dir, const char *name)
 static int lookup_search(struct op *op, const struct kind *k)
 {
 	bool assignee = op->node->kind->class == &item_assignee;
-	struct item *item = NULL;
+	cleanup_item struct item *item = NULL;
 	int r = assignee ? views_assignee(op, str_of(op->name), &item) : searches_find(op, str_of(op->name), &item);
 
-	if (r)
-		return r;
-	r = reply_item(op, k, item);
-	item_unref(item);
-	return r;
+	return r ? r : reply_item(op, k, item);
 }
 
 static int lookup_dynamic(struct op *op, const struct kind *k)

@@ -43,19 +43,14 @@ int views_assignee(struct op *op, struct str name, struct item **ret)
 /* The project's issues/ as it is in memory, borrowed; NULL: it is not. */
 static struct listing *issues_in_memory(struct op *op)
 {
-	struct node *project = (struct node *)node_above(op->node, &item_project);
-	const struct kind *k = kind_of(KIND_ISSUES);
+	const struct node *project = node_above(op->node, &item_project);
 	cleanup_ask struct ask a = {0};
-	struct resource *res = NULL;
-	struct node *n = project ? node_get(&op->mount->tree, project, k, k->name, NULL) : NULL;
+	struct resource *res;
 
-	if (n && !ask_listing(op->mount, n, &a)) {
-		a.want.peek = a.want.stale_ok = true;
-		if (op_need(op, &a.want, &res))
-			res = NULL;
-	}
-	node_unref(n, 1);
-	return res ? res->listing : NULL;
+	if (!project || ask_below(op->mount, project, kind_of(KIND_ISSUES), &a))
+		return NULL;
+	a.want.peek = a.want.stale_ok = true;
+	return op_need(op, &a.want, &res) ? NULL : res->listing;
 }
 
 static int add_assignee(struct op *op, struct listing *l, struct str issue)
@@ -79,15 +74,14 @@ static int add_assignee(struct op *op, struct listing *l, struct str issue)
 
 int views_assignees(struct op *op, struct listing **ret)
 {
-	struct listing *from = issues_in_memory(op), *l = listing_new(op->start);
+	cleanup_listing struct listing *l = listing_new(op->start);
+	const struct listing *from = issues_in_memory(op);
 	int r = l ? 0 : -ENOMEM;
 
 	for (size_t i = 0; from && i < from->n && !r; i++)
 		r = add_assignee(op, l, blob_str(from->items[i]->json));
-	if (r)
-		listing_unref(l);
-	else
-		*ret = l;
+	if (!r)
+		*ret = steal(&l);
 	return r;
 }
 
@@ -108,7 +102,7 @@ int views_issues(struct op *op, struct listing **ret)
 {
 	const struct map *items = &op->mount->cache.items.by_key;
 	cleanup_free struct item **found = calloc(items->used + 1, sizeof(struct item *));
-	struct listing *l = listing_new(op->start);
+	cleanup_listing struct listing *l = listing_new(op->start);
 	cleanup_ask struct ask a = {0};
 	size_t n = 0, pos = 0;
 	struct item *i;
@@ -126,9 +120,7 @@ int views_issues(struct op *op, struct listing **ret)
 		qsort(found, n, sizeof(struct item *), newest_first);
 	for (size_t k = 0; k < n && !r; k++)
 		r = listing_add(l, item_ref(found[k]));
-	if (r)
-		listing_unref(l);
-	else
-		*ret = l;
+	if (!r)
+		*ret = steal(&l);
 	return r;
 }

@@ -26,18 +26,14 @@ bool weburl_is(struct str text)
 void weburl_done(struct weburl *u)
 {
 	free(u->origin);
-	free(u->org);
-	free(u->project);
-	free(u->issue);
-	free(u->event);
 	*u = (struct weburl){0};
 }
 
 /* The first of several wins: the page's path is read from its left. */
-static void keep(char **into, struct str value)
+static void keep(struct str *into, struct str value)
 {
-	if (!*into)
-		*into = str_dup(value);
+	if (!into->s)
+		*into = value;
 }
 
 /* acme of acme.sentry.io, unless it is a host of Sentry's own. */
@@ -82,11 +78,11 @@ static size_t read_org(const struct parts *p, struct weburl *u)
 {
 	size_t i = 0;
 
-	if (p->n >= 2 && (str_eqz(p->at[0], "organizations") || (str_eqz(p->at[0], "settings") && !u->org))) {
+	if (p->n >= 2 && (str_eqz(p->at[0], "organizations") || (str_eqz(p->at[0], "settings") && !u->org.s))) {
 		keep(&u->org, p->at[1]);
 		return 2;
 	}
-	if (!u->org && p->n && !is_page(p->at[0]) && name_is_slug(p->at[0]))
+	if (!u->org.s && p->n && !is_page(p->at[0]) && name_is_slug(p->at[0]))
 		keep(&u->org, p->at[i++]);
 	if (i && p->n > i + 1 && !is_page(p->at[i]) && str_eqz(p->at[i + 1], "issues") && name_is_slug(p->at[i]))
 		keep(&u->project, p->at[i++]);
@@ -100,7 +96,7 @@ static void read_page(const struct parts *p, size_t i, struct weburl *u)
 
 		if (str_eqz(p->at[i], "issues") && (name_is_number(next) || name_is_short_id(next)))
 			keep(&u->issue, next);
-		else if (str_eqz(p->at[i], "events") && u->issue && name_is_event_id(next))
+		else if (str_eqz(p->at[i], "events") && u->issue.s && name_is_event_id(next))
 			keep(&u->event, next);
 		else if (str_eqz(p->at[i], "projects") && name_is_slug(next))
 			keep(&u->project, next);
@@ -129,13 +125,13 @@ int weburl_parse(struct str text, struct weburl *u)
 {
 	struct str rest, query, host, slug;
 	struct parts parts;
-	size_t scheme;
 
 	*u = (struct weburl){0};
 	if (!weburl_is(text))
 		return -EINVAL;
-	scheme = (size_t)(strstr(text.s, "://") - text.s) + 3;
-	rest = (struct str){text.s + scheme, text.n - scheme};
+	rest = text;
+	str_cut(&rest, ':');
+	rest = str_after(rest, 2);
 	rest = str_cut(&rest, '#');
 	query = rest;
 	rest = str_cut(&query, '?');
@@ -145,12 +141,12 @@ int weburl_parse(struct str text, struct weburl *u)
 		keep(&u->org, slug);
 		u->origin = str_dup(STR("https://sentry.io"));
 	} else {
-		u->origin = origin_parse((struct str){text.s, scheme + host.n}, false);
+		u->origin = origin_parse((struct str){text.s, (size_t)(host.s - text.s) + host.n}, false);
 	}
 	if (!u->origin)
 		return -EINVAL;
 	cut_path(rest, &parts);
 	read_page(&parts, read_org(&parts, u), u);
 	read_query(query, u);
-	return 0;
+	return u->org.s && !name_is_slug(u->org) ? -EINVAL : 0;
 }

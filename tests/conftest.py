@@ -6,7 +6,6 @@ and what takes time is asked for until it is so, within a bound.
 """
 
 import itertools
-import json
 import os
 import pathlib
 import select
@@ -16,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 import needs
 import pytest
@@ -80,49 +78,28 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"seed {SEED}: {Sandbox.spoilt} answers were spoilt in the background")
 
 
-class Sandbox:
-    spoilt = 0      # by all of them, in the background
+class Sandbox(Client):
+    """Of the kind that is tried, with what is spoilt in the background."""
+
+    spoilt = 0      # by all of them
 
     def __init__(self, *args):
-        args = [*map(str, args)]
-        if "--dialect" not in args:
-            args += ["--dialect", DIALECT]
-        self.process = subprocess.Popen([TESTS / "sandbox" / "serve", *args], stdout=subprocess.PIPE,
-                                        text=True)
-        ready = json.loads(self.process.stdout.readline())
-        self.url, self.organization, self.token = ready["url"], ready["organization"], ready["token"]
+        super().__init__(*args, *([] if "--dialect" in args else ["--dialect", DIALECT]))
         if FAULTS:
             own = [{k: v for k, v in rule.items() if k not in ("hits", "left")} for rule in self.control("GET", "faults")["rules"]]
             self.control("POST", "faults", [*background(), *own])
 
-    def control(self, method, path, data=None):
-        body = None if data is None else json.dumps(data).encode()
-        request = urllib.request.Request(f"{self.url}/_sandbox/{path}", body, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads((answer.read() or b"null").decode(errors="surrogateescape"))
-
     def requests(self):
         """Those of the log; the ones that were spoilt in the background were not answered, and are asked again."""
-        return [r for r in self.control("GET", "requests") if r.get("note") != SPOILT]
-
-    def forget(self):
-        self.control("DELETE", "requests")
-
-    def direct(self):
-        """The API, past the mount."""
-        return Client.attached(self.url, self.organization, self.token)
+        return [r for r in super().requests() if r.get("note") != SPOILT]
 
     def newest_first(self, project):
         """The names of its unresolved issues as pages in order give them."""
-        api = self.direct()
-        pages = api.walk(api.org + "/issues/", project=-1, limit=100, query=f"is:unresolved project:{project}")
+        pages = self.walk(self.org + "/issues/", project=-1, limit=100, query=f"is:unresolved project:{project}")
         return [i["shortId"] for page in pages for i in page.json]
 
     def faults(self, *rules):
-        self.control("POST", "faults", [*rules, *background()])
-
-    def new_token(self, *scopes):
-        return self.control("POST", "tokens", {"scopes": list(scopes)})["token"]
+        return super().faults(*rules, *background())
 
     def wait_for(self, path):
         """Until a request for `path` has arrived."""
@@ -131,8 +108,16 @@ class Sandbox:
     def stop(self):
         if FAULTS and self.process.poll() is None:
             Sandbox.spoilt += self.control("GET", "faults")["apart"]
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        return super().stop()
+
+
+def server_of(*args, scope="module"):
+    """A fixture: a server with these options."""
+    @pytest.fixture(scope=scope)
+    def server():
+        with Sandbox(*args) as s:
+            yield s
+    return server
 
 
 def put_program(path):
@@ -159,10 +144,10 @@ def wait_until(condition, what, seconds=20):
 
 
 class Mount:
-    def __init__(self, sandbox, where, *args, source=None, token=None, env=None):
-        self.where = where
+    def __init__(self, sandbox, where, *args, source=None, token=None, env=None, within=()):
+        self.where, self.within = where, within     # a command that runs another one elsewhere, such as in a namespace
         where.mkdir(exist_ok=True)
-        command = [*COMMAND, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
+        command = [*within, *COMMAND, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
         self.env = {"PATH": os.environ["PATH"], "HOME": str(where.parent), "LANG": "C.UTF-8",
                     # what one mount has seen, another has not, unless a test says so
                     "XDG_CACHE_HOME": str(where.parent / f".cache-{next(MOUNTS)}"),
@@ -189,20 +174,16 @@ class Mount:
     def unmount(self):
         if self.pid is None:
             return
-        subprocess.run(["fusermount3", "-u", self.where], check=False, capture_output=True)
+        subprocess.run([*self.within, "fusermount3", "-u", self.where], check=False, capture_output=True)
         if not select.select([self.pidfd], [], [], 10 * PATIENCE)[0]:
-            subprocess.run(["fusermount3", "-uz", self.where], check=False, capture_output=True)
+            subprocess.run([*self.within, "fusermount3", "-uz", self.where], check=False, capture_output=True)
             os.kill(self.pid, signal.SIGTERM)
         assert self.gone(), "the daemon did not end after the unmount"
         os.close(self.pidfd)
         self.pid = None
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    s = Sandbox()
-    yield s
-    s.stop()
+sandbox = server_of()
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@
 import json
 import os
 import re
-import select
 import shlex
 import signal
 import subprocess
 
 import pytest
-from conftest import COMMAND, PLAIN, PROGRAM, WRAPPER, Sandbox, open_to_all
+from conftest import COMMAND, PLAIN, PROGRAM, WRAPPER, Sandbox, open_to_all, server_of
 from terminal import Terminal
 
 ISSUES = "acme/projects/web/issues"
@@ -253,16 +252,16 @@ def test_doctor_and_a_file_that_others_read(mounted, tmp_path, sandbox):
 
 
 def test_doctor_and_few_scopes(mounted, sandbox):
-    read = sandbox.new_token("event:read", "org:read", "project:read")
+    read = sandbox.make_token("event:read", "org:read", "project:read")
     done = run(mounted, "doctor", "acme/web", SENTRY_AUTH_TOKEN=read)
     assert done.returncode == 0
     assert ("note", "scopes") in [row[:2] for row in rows(done)] and "no member:read" in done.stdout
     assert "event:write would allow it" in done.stdout and "event:admin would allow it" in done.stdout
-    only = sandbox.new_token("event:read")
+    only = sandbox.make_token("event:read")
     done = run(mounted, "doctor", SENTRY_AUTH_TOKEN=only)
     assert done.returncode == 1 and "name a project (ORG/PROJECT)" in done.stdout
     assert run(mounted, "doctor", "acme/web", SENTRY_AUTH_TOKEN=only).returncode == 0
-    none = run(mounted, "doctor", "acme/web", SENTRY_AUTH_TOKEN=sandbox.new_token("org:read", "project:read"))
+    none = run(mounted, "doctor", "acme/web", SENTRY_AUTH_TOKEN=sandbox.make_token("org:read", "project:read"))
     assert none.returncode == 1 and "no event:read" in none.stdout
 
 
@@ -286,11 +285,7 @@ def test_doctor_as_an_ordinary_user(mounted, tmp_path):
 
 # ---- fetch ----
 
-@pytest.fixture(scope="module")
-def small():
-    s = Sandbox("--issues", 24, "--unresolved-only")
-    yield s
-    s.stop()
+small = server_of("--issues", 24, "--unresolved-only")
 
 
 @pytest.fixture
@@ -407,16 +402,13 @@ def test_it_is_interrupted_while_it_waits(fetched, small):
 
 
 def test_within_the_rate_limit(mount, tmp_path):
-    s = Sandbox("--issues", 12, "--rate-limits", "--unresolved-only")
-    try:
+    with Sandbox("--issues", 12, "--rate-limits", "--unresolved-only") as s:
         m = mount(server=s, source="acme/web")
         m.url = s.url
         done = run(m, "fetch", m.where / "issues")
         assert done.returncode == 0, done.stderr
         assert {r["status"] for r in s.requests()} == {200}, "nothing was refused"
         m.unmount()
-    finally:
-        s.stop()
 
 
 @pytest.mark.parametrize("path,text", [("/", "in no mount"), ("/nonexistent", "No such file")])

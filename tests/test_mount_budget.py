@@ -4,16 +4,12 @@
 import os
 
 import pytest
-from conftest import Sandbox
+from conftest import Sandbox, server_of
 
 ISSUES = "acme/projects/web/issues"
 
 
-@pytest.fixture(scope="module")
-def thousand():
-    s = Sandbox("--issues", 1000, "--unresolved-only")
-    yield s
-    s.stop()
+thousand = server_of("--issues", 1000, "--unresolved-only")
 
 
 @pytest.fixture
@@ -281,13 +277,10 @@ def test_a_name_over_255_bytes(mounted):
 
 
 def test_short_pages_are_followed(mount):
-    s = Sandbox("--issues", 300, "--unresolved-only", "--post-filter", 1)
-    try:
+    with Sandbox("--issues", 300, "--unresolved-only", "--post-filter", 1) as s:
         m = mount(server=s)
         names = m.sh(f"ls {ISSUES}").stdout.split()
         pages = [r for r in s.requests() if r["path"].endswith("/issues/")]
         assert len(pages) == 3, "every page is asked for, though some are empty"
         assert 0 < len(names) < 300 and len(set(names)) == len(names)
         m.unmount()
-    finally:
-        s.stop()

@@ -8,18 +8,14 @@ import json
 import urllib.request
 
 import pytest
-from conftest import Sandbox
+from conftest import server_of
 
 # what is looked at: three issues of web, and of the gallery three of each kind of program
 PLACES = {"web": ("web", 3), "services (python, node, java)": ("gallery", (1, 3, 4)),
           "clients (javascript, cocoa, native)": ("gallery", (2, 9, 8))}
 
 
-@pytest.fixture(scope="module")
-def server():
-    s = Sandbox("--gallery", "--now", 1780000000)
-    yield s
-    s.stop()
+server = server_of("--gallery", "--now", 1780000000)
 
 
 class Api:

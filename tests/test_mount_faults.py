@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import COMMAND, WRAPPER, Mount, wait_until
+from conftest import COMMAND, WRAPPER, Mount, Sandbox, wait_until
 
 ISSUES = "acme/projects/web/issues"
 DETAILS = f"{ISSUES}/WEB-1/details.json"
@@ -178,7 +178,6 @@ def test_fifty_readers_make_one_request(mounted, sandbox):
 
 
 def test_a_killed_server_and_its_return(mount, sandbox):
-    from conftest import Sandbox
     s = Sandbox()
     m = mount("--timeout=2", server=s)
     assert m.sh(f"ls {ISSUES}").returncode == 0

@@ -8,7 +8,7 @@ import sys
 import unicodedata
 
 import pytest
-from conftest import TESTS, WRAPPER, Sandbox
+from conftest import TESTS, WRAPPER, server_of
 
 sys.path.insert(0, str(TESTS))
 from sandbox import hostile  # noqa: E402
@@ -17,11 +17,7 @@ ISSUES = "projects/web/issues"
 BIDI = {0x061c, 0x200e, 0x200f, *range(0x2028, 0x202f), *range(0x2066, 0x206a)}
 
 
-@pytest.fixture(scope="module")
-def attacker():
-    s = Sandbox("--hostile", "--projects", 1, "--issues", 8)
-    yield s
-    s.stop()
+attacker = server_of("--hostile", "--projects", 1, "--issues", 8)
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import os
 import subprocess
 import time
 
-import pytest
-from conftest import PATIENCE, PLAIN, Sandbox, wait_until
+from conftest import PATIENCE, PLAIN, server_of, wait_until
 from writing import ISSUES
 
 READERS = 16
@@ -19,11 +18,7 @@ REFUSED_MAX = 0.01
 INTERACTIVE_S = 1.5
 
 
-@pytest.fixture(scope="module")
-def limited():
-    s = Sandbox("--rate-limits", "--issues", ISSUES_N, "--unresolved-only", "--events", 3, "--delay-ms", 20)
-    yield s
-    s.stop()
+limited = server_of("--rate-limits", "--issues", ISSUES_N, "--unresolved-only", "--events", 3, "--delay-ms", 20)
 
 
 def test_sixteen_greps_and_a_person(mount, limited):

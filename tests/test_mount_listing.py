@@ -2,21 +2,18 @@
 """Long listings: fetched in parts where the server takes a time for a cursor, in order where it does not."""
 
 import os
+import pathlib
 import subprocess
 
 import pytest
-from conftest import PATIENCE, Sandbox
+from conftest import PATIENCE, Sandbox, server_of
 
 ISSUES = "acme/projects/web/issues"
 # a cursor that was made up: a whole second, no ties
 MADE_UP = r"cursor=\d+000(%3A|:)0(%3A|:)0"
 
 
-@pytest.fixture(scope="module")
-def long():
-    s = Sandbox("--issues", 2500, "--unresolved-only")
-    yield s
-    s.stop()
+long = server_of("--issues", 2500, "--unresolved-only")
 
 
 def listing(m):
@@ -61,14 +58,13 @@ def test_issues_that_move_while_it_is_listed_are_neither_lost_nor_twice(mount, l
 
 def pages_of(server, path):
     """Ids as pages in order give them, and how many pages that took."""
-    pages = [page.json for page in server.direct().walk(path, per_page=100)]
+    pages = [page.json for page in server.walk(path, per_page=100)]
     return [e["eventID"] for page in pages for e in page], len(pages)
 
 
 @pytest.mark.parametrize("foretold", [True, False])
 def test_pages_of_events_side_by_side(mount, foretold):
-    s = Sandbox("--issues", 4, "--unresolved-only", "--events", 2000)
-    try:
+    with Sandbox("--issues", 4, "--unresolved-only", "--events", 2000) as s:
         rules = [{"path": "/events/$", "delay_ms": 50 * PATIENCE}]
         if not foretold:
             rules.insert(0, {"path": "/events/$", "query": r"cursor=0(%3A|:)\d*[1-9](%3A|:)0", "status": 400})
@@ -85,5 +81,30 @@ def test_pages_of_events_side_by_side(mount, foretold):
         begun = sorted(r["t"] for r in asked)
         assert not foretold or begun[-1] - begun[0] < 0.05 * PATIENCE * (len(asked) - 2), "side by side"
         m.unmount()
-    finally:
-        s.stop()
+
+
+def test_a_project_that_is_renamed(mount, tmp_path):
+    """Under its new name it is as it was; who stands in the old one, and a mount of it alone, go on."""
+    with Sandbox("--issues", 60) as server:
+        whole, alone = mount(server=server), mount(server=server, name="alone", source="acme/web")
+        projects, old = whole.where / "acme/projects", os.open(whole.where / "acme/projects/web/issues", os.O_RDONLY)
+        assert os.listdir(old) and os.listdir(alone.where / "issues")
+        server.control("POST", "mutate", {"op": "rename_project", "project": "web", "slug": "site"})
+        for m in (whole, alone):
+            (m.where / ".sentryfs/refresh").write_text("now\n")
+        assert sorted(os.listdir(projects)) == ["api", "desktop", "site"]
+        name = os.listdir(projects / "site/issues")[0]
+        assert name.startswith("SITE-")
+        for n, issues in enumerate((projects / "site/issues", pathlib.Path(f"/proc/self/fd/{old}"), alone.where / "issues")):
+            assert name in os.listdir(issues)
+            assert not (issues / name).is_symlink() and (issues / name / "title").read_text()
+            (issues / name / "status").write_text(("ignored\n", "unresolved\n")[n % 2])
+            assert (issues / name / "status").read_text() == ("ignored\n", "unresolved\n")[n % 2]
+            assert server.control("GET", f"issues/{name}")["status"] == ("ignored", "unresolved")[n % 2]
+            server.control("POST", "mutate", {"op": "status", "issue": name, "status": "unresolved"})
+            for m in (whole, alone):
+                (m.where / ".sentryfs/refresh").write_text("now\n")
+        assert os.readlink(whole.where / "acme/issues" / name) == f"../projects/site/issues/{name}"
+        os.close(old)
+        for m in (whole, alone):
+            m.unmount()

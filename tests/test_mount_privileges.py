@@ -13,17 +13,13 @@ import subprocess
 import tempfile
 
 import pytest
-from conftest import PROGRAM, Sandbox, open_to_all, wait_until
+from conftest import PROGRAM, open_to_all, server_of, wait_until
 
 OWNER, OTHER = 65534, 1    # nobody and daemon: fusermount3 wants users that have a name
 ISSUE = "acme/projects/web/issues/WEB-1"
 
 
-@pytest.fixture(scope="module")
-def small():
-    s = Sandbox("--issues", 8, "--projects", 1, "--events", 2)
-    yield s
-    s.stop()
+small = server_of("--issues", 8, "--projects", 1, "--events", 2)
 
 
 class Desk:

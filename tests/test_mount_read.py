@@ -136,8 +136,7 @@ def test_a_link_is_listed_where_the_listing_tells_where_it_leads(mounted, sandbo
 
 
 def test_grep_over_the_events_of_many_issues_costs_two_requests_an_issue(mount):
-    s = Sandbox("--issues", 40, "--unresolved-only", "--events", 30, "--full-page", 100)
-    try:
+    with Sandbox("--issues", 40, "--unresolved-only", "--events", 30, "--full-page", 100) as s:
         m = mount("--max-events=10", server=s)
         assert m.sh(f"ls {ISSUES}").returncode == 0
         s.forget()
@@ -147,8 +146,6 @@ def test_grep_over_the_events_of_many_issues_costs_two_requests_an_issue(mount):
         assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", len(names))
         assert len(names) > 40 * 8 and asked <= 2 * 40 + 3
         m.unmount()
-    finally:
-        s.stop()
 
 
 def test_an_event_by_id_in_its_project(mounted):
@@ -284,14 +281,12 @@ def test_nothing_is_written_with_ro(mount, sandbox, command):
 
 
 def test_real_events_keep_their_literals(mount, tmp_path):
-    from conftest import Sandbox
     folder = os.environ.get("SENTRYFS_REFERENCE_DIR")
     if not folder:
         assert not os.environ.get("CI"), "SENTRYFS_REFERENCE_DIR is not set"
         pytest.skip("SENTRYFS_REFERENCE_DIR names no folder with real events")
     folder = os.path.join(folder, "real-events")
-    s = Sandbox("--events-from", folder)
-    try:
+    with Sandbox("--events-from", folder) as s:
         m = mount("--query=", server=s)
         want = {}
         for name in os.listdir(folder):
@@ -307,5 +302,3 @@ def test_real_events_keep_their_literals(mount, tmp_path):
                     "grep -rl ZeroDivisionError acme/projects/reference/issues/*/events | head -1")
         assert done.returncode == 0 and done.stdout, done.stderr
         m.unmount()
-    finally:
-        s.stop()

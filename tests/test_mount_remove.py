@@ -50,9 +50,6 @@ class Server(Sandbox):
         self.faults(*rules, NO_LIMITS)
         self.next = itertools.count(10)
 
-    def state(self, short):
-        return self.control("GET", f"issues/{short}")
-
     def fresh(self, n=1):
         """Short ids that no other case uses."""
         digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -292,7 +289,7 @@ def walk(remover, target, user):
         seen = errnos(done.stdout)
         assert place.deletes() == int(deletes), done.stdout[-1500:]
         if deletes == "1" and name:
-            assert re.search(f"/issues/({name}|{of.state(name)['id']})/$", place.requests("DELETE")[0]["path"])
+            assert re.search(f"/issues/({name}|{of.issue(name)['id']})/$", place.requests("DELETE")[0]["path"])
         assert done.returncode == int(status), done.stdout[-1500:]
         if user == "root":
             assert seen == set(expected), done.stdout[-1500:]
@@ -318,7 +315,7 @@ def assert_gone(place, short, number):
 def a_deleted_issue_is_gone(user, of):
     with Place(of, user) as place:
         short = of.fresh()
-        number = of.state(short)["id"]
+        number = of.issue(short)["id"]
         assert short in os.listdir(place.issues) and (place.issues / short.lower() / "id").read_text() == number + "\n"
         before = len(place.requests())
         assert place.rmdir(place.issues / short) == "done"
@@ -335,7 +332,7 @@ def a_deleted_issue_is_gone(user, of):
         wait_until(listed_anew, "a new listing")
         assert_gone(place, short, number)
         assert place.deletes() == 1
-        assert of.state(short)["deleted"]
+        assert of.issue(short)["deleted"]
 
 
 @case
@@ -357,7 +354,7 @@ def an_issue_that_is_not_listed(user):
         assert short not in os.listdir(place.issues)
         assert place.rmdir(place.issues / short) == "done"
         assert place.deletes() == 1
-        assert_gone(place, short, of.state(short)["id"])
+        assert_gone(place, short, of.issue(short)["id"])
 
 
 @case
@@ -365,7 +362,7 @@ def other_names_are_no_directories(user):
     of = server("real")
     with Place(of, user) as place:
         short, org = of.fresh(), place.where / "acme/issues"
-        number = of.state(short)["id"]
+        number = of.issue(short)["id"]
         for path in (*(place.issues / n for n in (short.lower(), number)), *(org / n for n in (short, number))):
             blind = user != "root" and path.parent == org      # which is 0555
             assert place.rmdir(path) == ("EACCES" if blind else "ENOTDIR"), path
@@ -510,7 +507,7 @@ READER = ("event:read", "event:write", "org:read", "project:read", "member:read"
 @case
 def a_token_that_may_not_delete(user):
     of = server("counted")
-    with Place(of, user, token=of.new_token(*READER)) as place:
+    with Place(of, user, token=of.make_token(*READER)) as place:
         issue = place.issues / "WEB-2"
         os.listdir(place.issues)
         wait_until(lambda: mode(place.issues) == 0o555, "the scopes")
@@ -523,7 +520,7 @@ def a_token_that_may_not_delete(user):
 def a_token_that_is_found_out(user):
     """Nothing was listed, so that nothing is known of the token before the server refuses."""
     of = server("real")
-    with Place(of, user, token=of.new_token(*READER)) as place:
+    with Place(of, user, token=of.make_token(*READER)) as place:
         assert place.rmdir(place.issues / "WEB-2") == "EACCES"
         sent = place.deletes()
         assert sent <= 1 and "event:admin" in place.last_error("WEB-2")
@@ -564,7 +561,7 @@ FAULTY = dict(zip(itertools.product(FAULTS, USERS), (f"WEB-{a}{b}" for a in "12"
 def faulty_server():
     of, rules = Server("--projects", 1), []
     for (name, _), short in FAULTY.items():
-        path = f"/issues/({short}|{of.state(short)['id']})/$"
+        path = f"/issues/({short}|{of.issue(short)['id']})/$"
         rules.append({"method": "DELETE", "path": path, "times": 1, **FAULTS[name][0]})
         if name == "no answer to anything":
             rules.append({"method": "GET", "path": path, **HANG})
@@ -596,7 +593,7 @@ def a_server_that_answers(name, user):
         # it was the server that refused: nothing is armed, and it is the same issue
         if wanted not in ("EACCES", "EAGAIN") and "anything" not in name:
             assert hand("rmdir", place.issues / short) == "done"
-            assert place.deletes() == 2 and of.state(short)["deleted"]
+            assert place.deletes() == 2 and of.issue(short)["deleted"]
 
 
 @case

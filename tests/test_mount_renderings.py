@@ -13,7 +13,7 @@ import subprocess
 import unicodedata
 
 import pytest
-from conftest import TESTS, Sandbox, wait_until
+from conftest import TESTS, Sandbox, server_of, wait_until
 from sandbox.gallery import ESCAPES, ISSUES as PLATFORMS, SECRET
 
 STORED = TESTS / "renderings"
@@ -23,12 +23,8 @@ NAMES = [platform if row[0] else "message" for platform, row in PLATFORMS]
 SHORT = {name: "GALLERY-" + "0123456789ABCDEFGH"[number] for number, name in enumerate(NAMES, 1)}
 
 
-@pytest.fixture(scope="module")
-def gallery():
-    """A clock that stands still, so that every text is the same in each run."""
-    s = Sandbox("--gallery", "--now", 1780000000, "--projects", 1, "--issues", 40)
-    yield s
-    s.stop()
+# a clock that stands still, so that every text is the same in each run
+gallery = server_of("--gallery", "--now", 1780000000, "--projects", 1, "--issues", 40)
 
 
 @pytest.fixture
@@ -293,8 +289,7 @@ def test_a_summary_without_details_is_an_error(shown, gallery):
 
 
 def test_a_write_is_seen_at_once(mount):
-    s = Sandbox("--gallery", "--projects", 1, "--issues", 3, "--write-lag-ms", 3000)
-    try:
+    with Sandbox("--gallery", "--projects", 1, "--issues", 3, "--write-lag-ms", 3000) as s:
         m = mount(server=s)
         where = m.where / GALLERY / "GALLERY-5"
         assert "\nstatus      unresolved (ongoing)\nassignedTo  none\n" in (where / "summary.txt").read_text()
@@ -302,8 +297,6 @@ def test_a_write_is_seen_at_once(mount):
         text = (where / "summary.txt").read_text()
         assert "\nstatus      resolved\n" in text and "\nassignedTo  jane@" in text
         m.unmount()
-    finally:
-        s.stop()
 
 
 def test_what_to_type_next_is_there(shown):
@@ -324,8 +317,7 @@ def test_what_to_type_next_is_there(shown):
 @pytest.mark.parametrize("kind", ["sentry", "self-hosted", "glitchtip-old", "glitchtip"])
 def test_a_summary_of_each_kind_of_server(mount, kind):
     """Three requests, and of what to type next only what is there."""
-    s = Sandbox("--gallery", "--now", 1780000000, "--projects", 1, "--issues", 12, "--dialect", kind)
-    try:
+    with Sandbox("--gallery", "--now", 1780000000, "--projects", 1, "--issues", 12, "--dialect", kind) as s:
         m = mount(server=s)
         assert m.sh(f"ls {GALLERY}").returncode == 0
         s.forget()
@@ -340,8 +332,6 @@ def test_a_summary_of_each_kind_of_server(mount, kind):
             done = m.sh(f"cd {where} && {command}")
             assert (done.returncode, done.stderr) == (0, ""), line
         m.unmount()
-    finally:
-        s.stop()
 
 
 def test_a_read_only_mount_tells_of_no_writes(mount, gallery):
@@ -354,14 +344,11 @@ def test_real_events_have_texts(mount):
     """Answers of a real server, where there are some (SENTRYFS_REFERENCE_DIR)."""
     folder = os.environ.get("SENTRYFS_REFERENCE_DIR", str(TESTS / "real-events"))
     real = pathlib.Path(folder) / "real-events"
-    s = Sandbox("--projects", 1, "--issues", 1, *(["--events-from", real] if real.is_dir() else ["--gallery"]))
-    try:
+    with Sandbox("--projects", 1, "--issues", 1, *(["--events-from", real] if real.is_dir() else ["--gallery"])) as s:
         m = mount(server=s)
         done = m.sh("cd acme/projects/[rg]*/issues && cat */events/latest.txt */summary.txt */frames.qf | grep -c '^## '")
         assert done.returncode == 0 and int(done.stdout) > 30, done
         m.unmount()
-    finally:
-        s.stop()
 
 
 def test_vim_is_the_one_with_quickfix():

@@ -23,8 +23,7 @@ def wakeups_in_window(m):
 
 
 def test_ten_thousand_issues_take_less_than_60_mib(mount):
-    s = Sandbox("--issues", 10_000, "--unresolved-only", "--projects", 1)
-    try:
+    with Sandbox("--issues", 10_000, "--unresolved-only", "--projects", 1) as s:
         m = mount("--max-issues=10000", server=s)
         listed = m.sh("ls -l acme/projects/web/issues | tail -n +2 | wc -l")
         assert int(listed.stdout) == 10_000
@@ -32,8 +31,6 @@ def test_ten_thousand_issues_take_less_than_60_mib(mount):
         assert of_process(m.pid, "VmRSS") < 60 * 1024
         assert of_process(m.pid, "VmHWM") < 60 * 1024
         m.unmount()
-    finally:
-        s.stop()
 
 
 def test_no_wakeups_at_rest(mounted):

@@ -10,18 +10,14 @@ import time
 import urllib.request
 
 import pytest
-from conftest import PLAIN, Sandbox
+from conftest import PLAIN, Sandbox, server_of
 
 ISSUES = "acme/projects/web/issues"
 LIST = "/api/0/organizations/acme/issues/"
 WINDOW = 16  # AHEAD_WINDOW_MAX
 
 
-@pytest.fixture(scope="module")
-def many():
-    s = Sandbox("--issues", 3000, "--unresolved-only", "--events", 3)
-    yield s
-    s.stop()
+many = server_of("--issues", 3000, "--unresolved-only", "--events", 3)
 
 
 @pytest.fixture
@@ -118,8 +114,7 @@ def test_siblings_far_apart(big, many):
 
 
 def test_readers_within_the_limits(mount):
-    s = Sandbox("--issues", 200, "--unresolved-only", "--events", 3, "--rate-limits")
-    try:
+    with Sandbox("--issues", 200, "--unresolved-only", "--events", 3, "--rate-limits") as s:
         m = mount(server=s)
         names = listed(m)
         s.forget()
@@ -141,8 +136,6 @@ def test_readers_within_the_limits(mount):
         assert statuses.count(429) <= len(statuses) / 100, (statuses.count(429), len(statuses))
         assert took < 1.5 or not PLAIN, took
         m.unmount()
-    finally:
-        s.stop()
 
 
 def test_a_listing_larger_than_cache_memory(mount, many):

@@ -5,6 +5,7 @@ import errno
 import os
 
 import pytest
+from conftest import Sandbox
 
 PROJECT = "acme/projects/web"
 ISSUES = f"{PROJECT}/issues"
@@ -76,7 +77,7 @@ def check(mount, needs, scopes):
 
 @pytest.mark.parametrize("scopes,whole,project", SETS, ids=[" ".join(s) for s, _, _ in SETS])
 def test_what_each_set_of_scopes_mounts(mount, sandbox, scopes, whole, project):
-    token = sandbox.new_token(*scopes)
+    token = sandbox.make_token(*scopes)
     for n, (source, mounts, needs) in enumerate(((None, whole, NEEDS), ("acme", whole, {
             path.removeprefix("acme/"): scope for path, scope in NEEDS.items()}), (
                 "acme/web", project, NEEDS_OF_PROJECT))):
@@ -94,16 +95,12 @@ def test_what_each_set_of_scopes_mounts(mount, sandbox, scopes, whole, project):
 
 def test_event_read_alone_needs_an_issue(mount):
     """The project's id is known from its issues alone: the message says so when there is none."""
-    from conftest import Sandbox
-    s = Sandbox("--issues", 0)
-    try:
-        m = mount(server=s, token=s.new_token(EVENTS), source="acme/web")
+    with Sandbox("--issues", 0) as s:
+        m = mount(server=s, token=s.make_token(EVENTS), source="acme/web")
         assert m.start.returncode == 1 and "has no issue that would tell its id" in m.start.stderr
         assert "project:read" in m.start.stderr
-    finally:
-        s.stop()
 
 
 def test_event_read_alone_on_no_such_project(mount, sandbox):
-    m = mount(token=sandbox.new_token(EVENTS), source="acme/nosuch")
+    m = mount(token=sandbox.make_token(EVENTS), source="acme/nosuch")
     assert m.start.returncode == 1 and len(m.start.stderr.splitlines()) == 1

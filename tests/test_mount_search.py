@@ -10,7 +10,7 @@ import urllib.request
 
 import conftest
 import pytest
-from conftest import Sandbox, open_to_all, wait_until
+from conftest import Sandbox, open_to_all, server_of, wait_until
 from writing import attempt, error_of
 
 PROJECT = "acme/projects/web"
@@ -389,8 +389,7 @@ def test_tools_on_a_search(mounted, search, sandbox, tmp_path):
 
 
 def test_a_recursive_remover_deletes_nothing(mount, sandbox):
-    s = Sandbox()
-    try:
+    with Sandbox() as s:
         m = mount(server=s)
         where = walked(m, s)
         os.mkdir(where / "is:resolved")
@@ -405,8 +404,6 @@ def test_a_recursive_remover_deletes_nothing(mount, sandbox):
         assert m.sh(f"cd {SEARCH} && mkdir a:b c:d && rmdir a:b c:d is:resolved && rmdir ../issues/WEB-9").returncode == 0
         assert [r["method"] for r in s.requests() if r["method"] != "GET"] == ["DELETE"]
         m.unmount()
-    finally:
-        s.stop()
 
 
 # ---- ready-made searches ----
@@ -479,11 +476,7 @@ def test_issues_of_an_organization_are_those_that_were_listed(mounted, sandbox):
 FATAL = f"{PROJECT}/search/is:unresolved level:fatal"
 
 
-@pytest.fixture(scope="module")
-def full():
-    s = Sandbox("--issues", 600, "--unresolved-only")
-    yield s
-    s.stop()
+full = server_of("--issues", 600, "--unresolved-only")
 
 
 @pytest.fixture
@@ -514,7 +507,7 @@ def test_a_value_for_every_issue_of_a_result(working, full):
     lines = (where / ".bulk/last-error").read_text().splitlines()
     assert lines == [f"{n}\tok" for n in names], "a line for each, in the order of the result"
     assert {(where / n / "priority").read_text() for n in names} == {"high\n"}
-    assert len(full.requests()) == len(changed)
+    assert len(full.requests()) == 2 * len(changed), "and a look at what each request did"
     full.forget()
     assert attempt(where / ".bulk/priority", "high") is None and full.requests() == [], "it is so already"
 

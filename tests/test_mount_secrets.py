@@ -11,19 +11,15 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from conftest import COMMAND, PROGRAM, Mount, Sandbox, wait_until
+from conftest import COMMAND, PROGRAM, server_of, wait_until
 from front import Authority, Listener, Proxy, Tls
 from test_mount_faults import ANSWERS, ISSUES, read_errno
 
 DETAILS = f"{ISSUES}/WEB-1/details.json"
 
 
-@pytest.fixture(scope="module")
-def small():
-    # a seed of its own: `ps` sees the processes of other tests, whose token is another then
-    s = Sandbox("--issues", 8, "--projects", 1, "--events", 2, "--seed", os.getpid())
-    yield s
-    s.stop()
+# a seed of its own: `ps` sees the processes of other tests, whose token is another then
+small = server_of("--issues", 8, "--projects", 1, "--events", 2, "--seed", os.getpid())
 
 
 # ---- the token is nowhere ----
@@ -254,7 +250,7 @@ def test_a_token_that_was_rotated_is_read_again(mount, sandbox, tmp_path):
     os.kill(m.pid, signal.SIGHUP)
     wait_until(lambda: read_errno(m.where / DETAILS) == "EACCES", "the refusal")
     assert "a new token is taken from its file" in (m.where / ".sentryfs/errors").read_text().splitlines()[-1]
-    newer = sandbox.new_token("event:read", "event:write", "org:read", "project:read", "member:read")
+    newer = sandbox.make_token("event:read", "event:write", "org:read", "project:read", "member:read")
     put_token(file, newer)
     sandbox.forget()
     assert read_errno(m.where / DETAILS) is None
@@ -356,20 +352,6 @@ def test_what_is_not_trusted_is_refused(mount, sandbox, front, authority, tmp_pa
     assert m.start.returncode == 1 and len(m.start.stderr.strip().splitlines()) == 1
     assert "cannot trust https://127.0.0.1" in m.start.stderr and "cacert=FILE" in m.start.stderr
     assert sandbox.requests() == [] and sandbox.token not in m.start.stderr
-
-
-def test_a_certificate_that_changes_under_a_mount(mount, sandbox, front, authority, tmp_path):
-    tls = front("IP:127.0.0.1")
-    m = tls_mount(mount, sandbox, f"https://127.0.0.1:{tls.port}", f"--cacert={authority.pem}", "--timeout=3")
-    assert m.sh(f"ls {ISSUES}").returncode == 0
-    tls.stop()
-    other = Authority(tmp_path / "another").certificate("server", "IP:127.0.0.1")
-    another = Tls(sandbox.url, other, port=tls.port)
-    sandbox.forget()
-    assert read_errno(m.where / "acme/teams.tsv") == "EPROTO"
-    assert sandbox.requests() == []
-    another.stop()
-    assert "certificate" in (m.where / ".sentryfs/errors").read_text()
 
 
 def test_a_client_certificate(mount, sandbox, front, authority):

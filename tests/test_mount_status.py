@@ -28,7 +28,7 @@ def test_status_of_a_new_mount(mounted, sandbox):
 
 
 def test_status_tells_user_and_scopes_once_they_are_known(mount, sandbox):
-    m = mount(token=sandbox.new_token(*READ))
+    m = mount(token=sandbox.make_token(*READ))
     assert m.sh(f"ls {ISSUES}").returncode == 0
     s = m.status()
     assert s["scopes"] == "event:read org:read project:read"
@@ -37,8 +37,7 @@ def test_status_tells_user_and_scopes_once_they_are_known(mount, sandbox):
 
 
 def test_status_tells_the_rate_limits_that_the_server_told(mount):
-    s = Sandbox("--rate-limits")
-    try:
+    with Sandbox("--rate-limits") as s:
         m = mount(server=s)
         assert not [k for k in m.status() if k.startswith("limit_issue")]
         assert m.sh(f"ls {ISSUES}").returncode == 0
@@ -46,8 +45,6 @@ def test_status_tells_the_rate_limits_that_the_server_told(mount):
         assert re.fullmatch(r"(\d of 10 left for \d s|10 in a window)(, \d+ at once)?", m.status()["limit_issue_list"])
         wait_until(lambda: m.status()["limit_issue_list"].startswith("10 in a window"), "the end of the window")
         m.unmount()
-    finally:
-        s.stop()
 
 
 def test_status_tells_since_when_the_server_is_away(mount):
@@ -146,7 +143,7 @@ def test_sighup_reads_the_token_again(mount, sandbox, tmp_path):
     m = mount(f"--token-file={file}")
     assert m.sh(f"ls {ISSUES}").returncode == 0 and "event:admin" in m.status()["scopes"]
     assert m.status()["token"] == f"from {file}"
-    file.write_text(sandbox.new_token(*READ))
+    file.write_text(sandbox.make_token(*READ))
     os.kill(m.pid, signal.SIGHUP)
     wait_until(lambda: m.sh(f"ls {ISSUES}").returncode == 0 and m.status()["scopes"] == " ".join(READ), "the new token")
     assert m.sh(f"echo resolved > {ISSUES}/WEB-1/status").returncode != 0

@@ -1,27 +1,23 @@
 # SPDX-License-Identifier: MIT
 """The store: what one mount has seen, the next one has without asking, and never anything that is wrong with it."""
 
-import fcntl
 import hashlib
 import os
 import pathlib
+import resource
+import re
 import signal
 import sqlite3
 import stat
-import subprocess
 import time
 
 import pytest
-from conftest import Mount, Sandbox, wait_until
+from conftest import server_of, wait_until
 
 ISSUES = "acme/projects/web/issues"
 
 
-@pytest.fixture
-def server():
-    s = Sandbox()
-    yield s
-    s.stop()
+server = server_of(scope="function")
 
 
 @pytest.fixture
@@ -82,7 +78,7 @@ def test_a_second_mount_asks_for_nothing_that_was_seen(kept, server):
     m = kept()
     assert asked_for(server) == ["/api/0/organizations/"]
     assert see_again(m, first, list_first=False) == (listed, seen)
-    assert asked_for(server) == ["/api/0/organizations/"]
+    assert asked_for(server, first) == ["/api/0/organizations/"]
 
 
 def test_it_goes_on_while_the_server_does_not_answer(kept, server):
@@ -103,9 +99,11 @@ def test_it_goes_on_while_the_server_does_not_answer(kept, server):
     server.faults()
 
 
-def asked_for(server):
-    """All but what is read ahead of other issues, for which nobody waits."""
-    return [r["path"] for r in server.requests() if "full=1" not in r["query"]]
+def asked_for(server, issues=()):
+    """All but what is read ahead, for which nobody waits: pages of events, and anything of other issues than these."""
+    known = {*issues, *(server.control("GET", f"issues/{name}")["id"] for name in issues)}
+    found = [(r["path"], re.search("/issues/([^/]+)/", r["path"])) for r in server.requests() if "full=1" not in r["query"]]
+    return [path for path, issue in found if not (known and issue and issue[1] not in known)]
 
 
 def database_in(m):
@@ -250,7 +248,7 @@ def test_another_token_does_not_see_it(kept, server, cache):
     see(m)
     m.unmount()
     server.forget()
-    other = server.new_token("event:read", "org:read", "project:read")
+    other = server.make_token("event:read", "org:read", "project:read")
     m = kept(token=other)
     listing(m)
     assert any(r["path"].endswith("/issues/") for r in server.requests())
@@ -345,7 +343,7 @@ def test_two_mounts_at_once(kept, server, cache):
     server.forget()
     c = kept(name="c")
     assert see_again(c, first) == (listed, seen)
-    assert asked_for(server) == ["/api/0/organizations/"]
+    assert asked_for(server, first) == ["/api/0/organizations/"]
 
 
 def test_size_bound(kept, cache):
@@ -394,6 +392,27 @@ def test_what_was_before_a_write_is_not_there_after_a_kill_at_once(kept, server,
     m = kept("-ooffline")
     done = m.sh(f"cat {ISSUES}/{first[0]}/status")
     assert done.stdout == "resolved\n" or (done.returncode == 1 and done.stdout == "")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_own_write_on_a_full_disk(kept, server, cache, when):
+    """What cannot be dropped from the store any more must not be there at the next mount either."""
+    m = kept()
+    name, other = sorted(os.listdir(m.where / ISSUES))[:2]
+    assert (m.where / ISSUES / name / "status").read_text() == "unresolved\n"
+    m.unmount()
+    m = kept()
+    assert (m.where / ISSUES / name / "status").read_text() == "unresolved\n"
+    resource.prlimit(m.pid, resource.RLIMIT_FSIZE, (0, 0))
+    if when == "before":
+        (m.where / ISSUES / other / "details.json").read_text()
+        wait_until(lambda: m.status()["store"].startswith("memory only: "), "the store to fail")
+    (m.where / ISSUES / name / "status").write_text("resolved\n")
+    assert (m.where / ISSUES / name / "status").read_text() == "resolved\n"
+    wait_until(lambda: m.status()["store"].startswith("memory only: "), "the store to fail")
+    m.unmount()
+    m = kept()
+    assert (m.where / ISSUES / name / "status").read_text() == "resolved\n"
 
 
 def test_killed(kept, server, cache):

@@ -10,17 +10,13 @@ import subprocess
 import time
 
 import pytest
-from conftest import PLAIN, Sandbox, wait_until
+from conftest import PLAIN, server_of, wait_until
 
 ISSUES = "acme/projects/web/issues"
 MADE_UP = r"cursor=\d+000(%3A|:)0(%3A|:)0"    # a cursor of a part
 
 
-@pytest.fixture(scope="module")
-def long():
-    s = Sandbox("--issues", 2500, "--unresolved-only")
-    yield s
-    s.stop()
+long = server_of("--issues", 2500, "--unresolved-only")
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ SCOPES = [(("event:write", "event:admin"), ("755", "755", "644")), (("event:admi
 @pytest.mark.parametrize("scopes,want", SCOPES, ids=["all", "admin", "write", "read"])
 def test_modes_tell_what_the_token_may(mount, shared, sandbox, scopes, want):
     shared.fresh()
-    m = mount(token=sandbox.new_token(*READ, *scopes))
+    m = mount(token=sandbox.make_token(*READ, *scopes))
     listed(m, sandbox)
     one = Issue(m, sandbox, next(shared.supply))
     assert modes(one) == expected(*want)
@@ -47,7 +47,7 @@ def test_modes_tell_what_the_token_may(mount, shared, sandbox, scopes, want):
 @pytest.mark.parametrize("told", [True, False], ids=["scope-named", "not-named"])
 def test_a_403_teaches_what_is_missing(mount, shared, sandbox, told):
     shared.fresh()
-    m = mount(token=sandbox.new_token(*READ))
+    m = mount(token=sandbox.make_token(*READ))
     one = Issue(m, sandbox, next(shared.supply))
     assert modes(one)["status"] == "644", "nothing is known yet"
     sandbox.forget()

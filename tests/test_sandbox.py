@@ -6,30 +6,13 @@ import signal
 import subprocess
 
 import pytest
-from sandbox.client import SERVE, Sandbox
+from conftest import server_of
+from sandbox.client import SERVE, Sandbox, ids, issue_path
 
 ALONE, ROBOT = "sntryu_" + "02" * 32, "sntryi_" + "03" * 32
 
-
-@pytest.fixture(scope="module")
-def shared():
-    """For tests that change nothing."""
-    with Sandbox() as s:
-        yield s
-
-
-@pytest.fixture
-def server():
-    with Sandbox() as s:
-        yield s
-
-
-def ids(pages, key="id"):
-    return [one[key] for page in pages for one in page.json]
-
-
-def issue_path(s, name):
-    return f"{s.org}/issues/{name}/"
+shared = server_of()    # for tests that change nothing
+server = server_of(scope="function")
 
 
 def test_start_and_end():

@@ -2,23 +2,12 @@
 """The sandbox's changes: PUT with its side effects, bulk, merge, delete, comments, lags, changes by others."""
 
 import pytest
-from sandbox.client import Sandbox, eventually
+from conftest import server_of
+from sandbox.client import Sandbox, eventually, ids, issue_path
 
 BOB, ROBOT = "sntryu_" + "04" * 32, "sntryi_" + "03" * 32
 
-
-@pytest.fixture
-def server():
-    with Sandbox() as s:
-        yield s
-
-
-def ids(pages, key="id"):
-    return [one[key] for page in pages for one in page.json]
-
-
-def issue_path(s, name):
-    return f"{s.org}/issues/{name}/"
+server = server_of(scope="function")
 
 
 def change(s, data, name="WEB-1", **kw):

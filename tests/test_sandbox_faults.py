@@ -8,24 +8,11 @@ import threading
 import time
 
 import pytest
-from sandbox.client import SERVE, Sandbox, eventually
+from conftest import server_of
+from sandbox.client import SERVE, Sandbox, eventually, issue_path
 
-
-@pytest.fixture(scope="module")
-def shared():
-    """For tests that change nothing."""
-    with Sandbox() as s:
-        yield s
-
-
-@pytest.fixture
-def server():
-    with Sandbox() as s:
-        yield s
-
-
-def issue_path(s, name):
-    return f"{s.org}/issues/{name}/"
+shared = server_of()    # for tests that change nothing
+server = server_of(scope="function")
 
 
 def test_rules(server):

@@ -6,6 +6,7 @@ import os
 import re
 
 import pytest
+from conftest import server_of
 from sandbox.client import Sandbox
 from sandbox.shapes import Shapes
 
@@ -28,10 +29,7 @@ def shapes(reference):
         return Shapes(json.load(f))
 
 
-@pytest.fixture(scope="module")
-def server():
-    with Sandbox("--projects", 5) as s:
-        yield s
+server = server_of("--projects", 5)
 
 
 O, P = "/api/0/organizations/{organization_id_or_slug}", "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}"

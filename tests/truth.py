@@ -59,7 +59,7 @@ class Model:
 
     def learn(self):
         """The truth, from the server itself, before anything is spoilt."""
-        direct = self.server.direct()
+        direct = self.server
         self.issues, self.fixed, self.events, self.values, self.locks, self.said = [], {}, {}, {}, {}, {}
         self.sizes = {}
         query = {"query": "is:unresolved", "project": self.project(direct)}

@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from conftest import Mount, Sandbox, wait_until
+from conftest import Mount, server_of, wait_until
 from sandbox.world import base32
 
 ISSUES = "acme/projects/web/issues"
@@ -167,11 +167,7 @@ def in_threads(*calls):
 
 # ---- fixtures: a module that imports them has its own server and mount ----
 
-@pytest.fixture(scope="module")
-def sandbox():
-    s = Sandbox("--issues", COUNT, "--unresolved-only")
-    yield s
-    s.stop()
+sandbox = server_of("--issues", COUNT, "--unresolved-only")
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,13 @@ int control_change(struct op *op, struct node *n, struct str value);
 
 /* Nothing was sent: keeps the reason in last-error. Returns `error`. */
 int control_refuse(struct op *op, const struct node *n, struct str value, int error, const char *words);
+/* The same of a verb (`what`) on a name, into the last-error of the issue that `n` is or is
+ * in. `next`: what to do now; NULL: what the errno suggests. */
+int control_deny(struct op *op, const struct node *n, int error, const char *what, const char *name, const char *words,
+		 const char *next);
+/* May the file be written to, on this mount and with this token? 0, or -errno after a word
+ * in last-error. */
+int control_may_write(struct op *op, const struct node *n);
 
 /* ---- for commands ---- */
 

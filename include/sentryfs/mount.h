@@ -58,8 +58,4 @@ void mount_refresh(struct mount *m);
 /* The same, and the token is read again from where it was. */
 void mount_reload(struct mount *m);
 
-/* Expands a row's path for `n`; see struct kind. 0, -ENAMETOOLONG, or -EINVAL for a
- * placeholder that the node has no value for. The template is written as for Sentry. */
-int mount_url(const struct mount *m, const struct node *n, const char *template, struct str own, struct buf *b);
-
 #endif

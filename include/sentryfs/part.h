@@ -39,9 +39,22 @@ struct part {
 void parts_init(struct parts *in, int64_t horizon);
 void parts_done(struct parts *in);
 
-static inline struct part *part_at(struct list *l)
+/* The one behind it; NULL: it is the last. */
+static inline struct part *part_next(const struct part *p)
 {
-	return container_of(l, struct part, link);
+	return p->link.next == &p->in->all ? NULL : container_of(p->link.next, struct part, link);
+}
+
+/* The one before it, which there must be. */
+static inline struct part *part_prev(const struct part *p)
+{
+	return container_of(p->link.prev, struct part, link);
+}
+
+/* NULL: there is none. */
+static inline struct part *parts_first(const struct parts *in)
+{
+	return list_empty(&in->all) ? NULL : list_first(&in->all, struct part, link);
 }
 
 /* A new part before that one in the list; NULL without memory. */
@@ -55,6 +68,7 @@ int part_cut(struct part *last);
  * wanted of it. False: it is not worth it. */
 bool part_split(struct part *p, double need);
 
+unsigned parts_running(const struct parts *in); /* so many have not ended */
 /* The part with most left to come of the first `wanted_n` items, and how much of that is
  * wanted; NULL: none has enough. What there is of a part that has not answered yet is a
  * guess, which is believed with `guess`. */

@@ -13,11 +13,13 @@ struct ask {
 void ask_done(struct ask *a);
 #define cleanup_ask __attribute__((cleanup(ask_done)))
 
-/* The document at the template `url` for `n` (`own`: what {n} is). 0 or -errno of mount_url. */
+/* The document at the template `url` for `n` (`own`: what {n} is). 0 or -errno of template_expand. */
 int ask_document(struct mount *m, const struct node *n, const char *url, struct str own, unsigned fresh_s,
 		 struct ask *a);
 /* The listing that feeds the node's row. */
 int ask_listing(struct mount *m, const struct node *n, struct ask *a);
+/* The same of the row `k` below `parent`. */
+int ask_below(struct mount *m, const struct node *parent, const struct kind *k, struct ask *a);
 /* Fills a->scope: issues are one set in an organization, whatever lists them; anything
  * else belongs to its list. */
 int ask_scope(struct mount *m, const struct node *dir, const struct item_class *class, struct ask *a);

@@ -24,4 +24,9 @@ int target_mountpoint(struct options *o, const char *path, FILE *err);
 /* Writes "sentryfs: ...", a line; returns `error`. */
 int target_fail(FILE *err, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Out of memory ends the program: nothing is mounted yet. Returns `p`. */
+void *target_need(void *p);
+/* Frees *into and takes over `value`. */
+void target_replace(char **into, char *value);
+
 #endif

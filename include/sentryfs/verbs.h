@@ -43,7 +43,7 @@ bool verb_dir_child(struct op *op, const struct handle *h, const struct dir_entr
 /* The bytes of an open file. */
 struct str verb_read(const struct handle *h);
 
-/* ---- writing (write.c) ---- */
+/* ---- writing (write.c, names.c, remove.c) ---- */
 
 int verb_open_write(struct op *op); /* op->flags; sends nothing */
 int verb_create(struct op *op);	    /* a scratch file, or nothing */

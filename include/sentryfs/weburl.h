@@ -16,15 +16,16 @@
  * A customer domain, SLUG.sentry.io, is organization SLUG at https://sentry.io.
  */
 struct weburl {
-	char *origin;  /* as origin_parse gives it; owned, as the others */
-	char *org;     /* NULL: the page names none */
-	char *project; /* a slug or an id; NULL: none, several or all */
-	char *issue;   /* a number or a short id; NULL: none */
-	char *event;   /* NULL: none */
+	char *origin;	    /* as origin_parse gives it; owned */
+	struct str org;	    /* a slug. Slices of the address, as all below; s == NULL: the page names none */
+	struct str project; /* a slug or an id; none also where it names several or all */
+	struct str issue;   /* a number or a short id */
+	struct str event;
 };
 
 bool weburl_is(struct str text); /* begins with http(s):// */
-/* 0; -EINVAL: no address, or one with a user in it; -ENOMEM. weburl_done in every case. */
+/* 0; -EINVAL: no address, or one with a user in it or with what cannot be an organization.
+ * weburl_done in every case. */
 int weburl_parse(struct str text, struct weburl *u);
 void weburl_done(struct weburl *u);
 

@@ -19,13 +19,21 @@ def eventually(holds, seconds=5):
         assert time.monotonic() < end, "it never came true"
 
 
+def issue_path(s, name):
+    return f"{s.org}/issues/{name}/"
+
+
+def ids(pages, key="id"):
+    return [one[key] for page in pages for one in page.json]
+
+
 class Reply:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
 
     @property
     def json(self):
-        return json.loads(self.body)
+        return json.loads(self.body.decode(errors="surrogateescape"))
 
     @property
     def links(self):
@@ -45,14 +53,6 @@ class Sandbox:
         self.token = token or ready["token"]
         self.org = f"/organizations/{self.organization}"
 
-    @classmethod
-    def attached(cls, url, organization, token):
-        """To one that somebody else started, and stops."""
-        self = cls.__new__(cls)
-        self.url, self.organization, self.token = url, organization, token
-        self.org = f"/organizations/{organization}"
-        return self
-
     def __enter__(self):
         return self
 
@@ -62,11 +62,11 @@ class Sandbox:
     def stop(self):
         """Its exit status; 0 after a clean end."""
         self.process.terminate()
-        status = self.process.wait(10)
+        status = self.process.wait(20)
         self.process.stdout.close()
         return status
 
-    def raw(self, method, target, body=None, headers=None, timeout=10):
+    def raw(self, method, target, body=None, headers=None, timeout=20):
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=timeout)
         try:
             connection.request(method, target, body, headers or {})

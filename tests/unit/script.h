@@ -56,6 +56,29 @@ static inline void script_wall(const struct clock *c, struct timespec *ts)
 	ts->tv_nsec = (long)(s->now % 1000) * 1000000;
 }
 
+/* ---- who waits ---- */
+
+struct looker {
+	struct waiter waiter;
+	unsigned settled, progress;
+};
+
+static inline void looker_on_settled(struct waiter *w)
+{
+	container_of(w, struct looker, waiter)->settled++;
+}
+
+static inline void looker_on_progress(struct waiter *w)
+{
+	container_of(w, struct looker, waiter)->progress++;
+}
+
+static inline void looker_init(struct looker *l)
+{
+	*l = (struct looker){.waiter = {.settled = looker_on_settled, .progress = looker_on_progress}};
+	list_init(&l->waiter.link);
+}
+
 /* ---- the network ---- */
 
 #define SCRIPT_TRANSFERS 2400
@@ -63,6 +86,7 @@ static inline void script_wall(const struct clock *c, struct timespec *ts)
 struct script_transfer {
 	char *method, *url, *body;
 	unsigned timeout_ms;
+	bool anew;
 	http_done *done;
 	void *arg;
 	bool ended, cancelled;
@@ -92,6 +116,7 @@ static inline void *script_submit(struct transport *t, const struct http_request
 				      .url = strdup(rq->url),
 				      .body = strdup(rq->body ? rq->body : ""),
 				      .timeout_ms = rq->timeout_ms,
+				      .anew = rq->anew,
 				      .done = done,
 				      .arg = arg};
 	assert_true(x->method && x->url && x->body);

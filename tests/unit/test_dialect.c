@@ -55,7 +55,7 @@ static void test_which(void **state)
 	}
 }
 
-/* The whole template, turned as mount_url does it. */
+/* The whole template, turned as template_expand does it. */
 static void turns(const struct dialect *d, const char *from, const char *to)
 {
 	cleanup_buf struct buf b = {0};

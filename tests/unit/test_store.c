@@ -319,26 +319,10 @@ static void test_names(void **state)
 
 /* ---- with the cache ---- */
 
-struct looker {
-	struct waiter waiter;
-	unsigned settled;
-};
-
-static void on_settled(struct waiter *w)
-{
-	container_of(w, struct looker, waiter)->settled++;
-}
-
-static void on_progress(struct waiter *w)
-{
-	(void)w;
-}
-
 /* 0, or -EINPROGRESS after a request began. */
 static int need(struct fixture *f, struct cache_want *want, struct looker *l, struct resource **r)
 {
-	*l = (struct looker){.waiter = {.settled = on_settled, .progress = on_progress}};
-	list_init(&l->waiter.link);
+	looker_init(l);
 	want->since = f->script.clock.now;
 	return cache_need(&f->cache, want, &l->waiter, r);
 }
@@ -379,7 +363,7 @@ static void test_document(void **state)
 	f.script.clock.now += 400000;
 	again(&f);
 	assert_int_equal(need(&f, &want, &l, &r), -EINPROGRESS);
-	script_break(&f.script, 4, -EPROTO);
+	script_break(&f.script, 4, -ETIMEDOUT);
 	assert_int_equal(l.settled, 1);
 	assert_int_equal(need(&f, &want, &l, &r), 0);
 	assert_string_equal(r->document->data, "{\"v\":2}");

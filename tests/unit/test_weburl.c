@@ -54,12 +54,10 @@ static const struct row rows[] = {
 	{"https://acme.sentry.io.example.com/issues/1/", "https://acme.sentry.io.example.com", NULL, NULL, "1", NULL},
 };
 
-static void same(const char *have, const char *want)
+static void same(struct str have, const char *want)
 {
-	if (want)
-		assert_string_equal(have, want);
-	else
-		assert_null(have);
+	assert_int_equal(have.s == NULL, want == NULL);
+	assert_true(str_eqz(have, want));
 }
 
 static void test_what_each_names(void **state)
@@ -69,7 +67,7 @@ static void test_what_each_names(void **state)
 		struct weburl u;
 
 		assert_int_equal(weburl_parse(str_of(rows[i].text), &u), 0);
-		same(u.origin, rows[i].origin);
+		assert_string_equal(u.origin, rows[i].origin);
 		same(u.org, rows[i].org);
 		same(u.project, rows[i].project);
 		same(u.issue, rows[i].issue);
@@ -88,6 +86,8 @@ static void test_what_is_none(void **state)
 					    "https://jane:secret@sentry.example.com/organizations/acme/",
 					    "https://sentry.io@evil.example/",
 					    "https://a b/",
+					    "https://sentry.example.com/organizations/../issues/1/",
+					    "https://sentry.example.com/organizations/-x/",
 					    "https://host:99999/"};
 
 	(void)state;
