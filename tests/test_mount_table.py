@@ -7,10 +7,10 @@ import re
 import socket
 
 import pytest
-from conftest import FAULTS
+from conftest import FAULTS, PATIENCE
 from writing import Shared, attempt, error_of, sandbox  # noqa: F401  (a fixture)
 
-TIMEOUT = 1     # seconds: of the mount, so that what hangs is soon over
+TIMEOUT = PATIENCE     # seconds: of the mount, so that what hangs is soon over
 HTML = "<html><body><h1>Bad gateway</h1></body></html>"
 SCOPE = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="event:write"'}
 LATER = {"Retry-After": "3000"}

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import wait_until
+from conftest import PATIENCE, wait_until
 from writing import (ISSUES, Issue, asked, attempt, in_threads, issue, listed, put, rotated, sandbox,  # noqa: F401
                      sent, shared, web)
 
@@ -17,7 +17,7 @@ ANSWERS = [(400, "EINVAL"), (422, "EINVAL"), (401, "EACCES"), (403, "EACCES"), (
 @pytest.mark.parametrize("status,name", ANSWERS)
 def test_each_bad_answer_has_its_errno_and_text(mount, shared, sandbox, status, name):
     shared.fresh()
-    m = mount("--timeout=2")
+    m = mount(f"--timeout={2 * PATIENCE}")
     listed(m, sandbox)
     one = Issue(m, sandbox, next(shared.supply))
     before = one.server()
@@ -161,7 +161,7 @@ NO_ANSWER = [({"hang": "before-headers"}, "ETIMEDOUT"), ({"drop": True}, "EIO"),
 def hasty(mount, shared, sandbox):
     """An issue on a mount that waits two seconds."""
     shared.fresh()
-    m = mount("--timeout=2")
+    m = mount(f"--timeout={2 * PATIENCE}")
     listed(m, sandbox)
     sandbox.forget()
     return Issue(m, sandbox, next(shared.supply))
