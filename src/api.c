@@ -247,7 +247,8 @@ static void wait_until(struct api_call *c, int64_t due)
 
 static bool may_retry(const struct api_call *c, const struct http_response *r)
 {
-	if (c->tries > RETRIES_MAX || strcmp(c->method, "GET") || c->probe)
+	/* to be told that the token is an old one is no try */
+	if (c->tries > RETRIES_MAX + (unsigned)c->renewed || strcmp(c->method, "GET") || c->probe)
 		return false;
 	/* to connect in vain for seconds is enough */
 	if (reach_failed(r) && r->took_ms > CONNECT_LONG_MS)

@@ -146,6 +146,9 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 	int64_t reset;
 
 	g->running -= g->running > 0;
+	/* what was sent and tells nothing has been counted by the server, as far as can be known */
+	if (g->counted && !(r && !r->error && number(r, "X-Sentry-Rate-Limit-Remaining", &n)))
+		g->remaining -= g->remaining > 0;
 	g->counted -= g->counted > 0;
 	if (!r || r->error)
 		return;

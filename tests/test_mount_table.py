@@ -7,6 +7,7 @@ import re
 import socket
 
 import pytest
+from conftest import FAULTS
 from writing import Shared, attempt, error_of, sandbox  # noqa: F401  (a fixture)
 
 TIMEOUT = 1     # seconds: of the mount, so that what hangs is soon over
@@ -93,8 +94,9 @@ def test_a_read_a_listing_and_a_write(shared, web, sandbox, rule, read, write, w
         sandbox.forget()
         sandbox.faults({"method": "GET", "path": f"/issues/({issue.name}|{issue.id})/(events/)?$", **rule})
         assert call(issue) == read, name
-        # libcurl asks once more when a kept connection was closed
-        assert len(sandbox.requests()) == tries or ("drop" in rule and len(sandbox.requests()) == tries - 1), name
+        # libcurl asks once more when a kept connection was closed; there are more of them where answers were spoilt
+        more = range(-1, 1 + bool(FAULTS)) if "drop" in rule else [0]
+        assert len(sandbox.requests()) - tries in more, name
         if words is not None and read:
             line = last_line(web)
             assert words in line and os.strerror(getattr(errno, read)) in line or "was expected" in line, line
