@@ -3,9 +3,9 @@
  * Sentry's API as calls that end: each has a deadline, at most two retries, and
  * one errno.
  *
- * Owns the calls, the origin and the token. The governor is per endpoint class:
- * when a server says that nothing remains, the class waits until the reset that
- * it named. While the server is away (reach.h) only a probe is sent. Must not know files, nodes or caches.
+ * Owns the calls, the servers (server.h) and the token. The governor is per server and
+ * endpoint class: when a server says that nothing remains, the class waits until the reset
+ * that it named. To one that is away only a probe is sent. Must not know files, nodes or caches.
  */
 #include "sentryfs/api.h"
 
@@ -16,6 +16,7 @@
 #include "sentryfs/link.h"
 #include "sentryfs/log.h"
 #include "sentryfs/name.h"
+#include "sentryfs/server.h"
 
 #define RETRIES_MAX 2
 #define RETRY_FIRST_MS 200
@@ -26,6 +27,7 @@
 struct api_call {
 	struct list link; /* in api->waiting, api->running, or in none */
 	struct api *api;
+	struct server *server;
 	const char *method; /* a literal */
 	char *path, *url;
 	char *body;	/* or NULL */
@@ -68,11 +70,15 @@ bool api_set_token(struct api *a, const char *token)
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock)
 {
-	*a = (struct api){.clock = clock, .timeout_s = timeout_s, .offline_since = -1, .online_since = -1};
+	struct server *s;
+
+	*a = (struct api){.clock = clock, .timeout_s = timeout_s};
+	list_init(&a->servers);
 	list_init(&a->waiting);
 	list_init(&a->running);
-	a->origin = strdup(origin);
-	return a->origin && api_set_token(a, token) ? 0 : -ENOMEM;
+	s = server_of(a, origin);
+	a->origin = s ? s->origin : NULL;
+	return s && api_set_token(a, token) ? 0 : -ENOMEM;
 }
 
 static void call_free(struct api_call *c)
@@ -86,12 +92,10 @@ static void call_free(struct api_call *c)
 
 void api_done(struct api *a)
 {
-	if (a->probe)
-		api_cancel(steal(&a->probe));
+	servers_done(a);
 	while (!list_empty(&a->waiting))
 		call_free(list_first(&a->waiting, struct api_call, link));
 	wipe(a->authorization);
-	free(a->origin);
 	journal_done(&a->requests);
 	journal_done(&a->errors);
 	journal_done(&a->changes);
@@ -230,7 +234,7 @@ void api_error_words(struct buf *b, struct str body)
 
 static struct governor *governor_of(const struct api_call *c)
 {
-	return &c->api->governors[c->class];
+	return &c->server->governors[c->class];
 }
 
 static enum rank rank_of(const struct api_call *c)
@@ -254,7 +258,7 @@ static bool may_retry(const struct api_call *c, const struct http_response *r)
 	if (reach_failed(r) && r->took_ms > CONNECT_LONG_MS)
 		return false;
 	if (r->error)
-		return r->error != -EFBIG && r->error != -EPROTO && r->error != -ENOMEM && r->error != -ETIMEDOUT;
+		return r->error != -EFBIG && r->error != -ENOMEM && r->error != -ETIMEDOUT;
 	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
@@ -291,8 +295,7 @@ static int64_t retry_at(struct api_call *c, const struct http_response *r, int64
 static bool is_uncertain(const struct http_response *r)
 {
 	if (r->error)
-		return r->error != -ECONNREFUSED && r->error != -EHOSTUNREACH && r->error != -EPROTO &&
-		       r->error != -ENOMEM;
+		return !reach_failed(r) && r->error != -ENOMEM;
 	return r->status == 502 || r->status == 503 || r->status == 504;
 }
 
@@ -367,25 +370,15 @@ static void on_response(void *arg, struct http_response *r)
 	journal_add(&a->requests, a->clock, "%s %s %ld %zu bytes %lld ms%s%s", c->method, *c->path ? c->path : "/",
 		    r->status, r->body.len, (long long)r->took_ms, r->error ? " " : "", r->error ? r->words : "");
 	a->limited |= !r->error && http_header(r, "X-Sentry-Rate-Limit-Limit").n;
-	if (!r->error) {
-		if (a->offline_since >= 0 || a->online_since < 0)
-			a->online_since = now;
-		a->offline_since = -1;
-		reach_found(&a->reach);
-	} else if (a->offline_since < 0) {
-		a->offline_since = now;
-	}
 	c->transfer = NULL;
 	list_remove(&c->link);
 	governor_end(governor_of(c), a->clock, r);
 	due = retry_at(c, r, now);
-	if (due >= 0) {
+	reach_heard(&c->server->reach, r, due < 0, now);
+	if (due >= 0)
 		wait_until(c, due);
-	} else {
-		if (reach_failed(r))
-			reach_lost(&a->reach, r, now);
+	else
 		finish(c, r);
-	}
 	a->answered = true;
 }
 
@@ -404,24 +397,16 @@ static void give_up(struct api_call *c)
 /* Is nothing asked of the server? */
 static bool is_refused(const struct api_call *c)
 {
-	return c->api->offline || (c->api->reach.away && !c->probe);
+	return c->api->offline || (c->server->reach.away && !c->probe);
 }
 
 static void refuse(struct api_call *c)
 {
-	struct api *a = c->api;
-	bool changes = c->class >= API_PUT;
-	struct http_response r = {.error = a->offline ? -EHOSTUNREACH : a->reach.error};
+	struct http_response r = {0};
 	cleanup_buf struct buf words = {0};
 
 	buf_init(&words, WORDS_MAX);
-	if (a->offline) {
-		buf_puts(&words, changes ? "this mount is offline by its option, so nothing can be changed"
-					 : "this mount is offline by its option, and the store does not have it");
-	} else {
-		reach_want(&a->reach);
-		reach_words(&a->reach, changes, &words);
-	}
+	r.error = server_refuse(c->server, c->class >= API_PUT, &words);
 	buf_addc(&words, '\0');
 	r.words = words.error ? "" : words.data;
 	finish(c, &r);
@@ -437,6 +422,7 @@ static void start(struct api_call *c)
 		.authorization = a->authorization,
 		.body = c->body,
 		.timeout_ms = c->once ? (unsigned)(c->deadline - now) : c->within_ms,
+		.anew = c->probe || c->tries,
 	};
 
 	if (is_refused(c)) {
@@ -485,23 +471,33 @@ static struct str organization_of(const char *path)
 	return str_cut(&rest, '/');
 }
 
+/* Where a request for it goes; NULL without memory. */
+static struct server *server_for(struct api *a, const char *path)
+{
+	struct str organization = organization_of(path);
+	cleanup_free char *region = a->region && organization.n ? a->region(a->region_arg, organization) : NULL;
+
+	return server_of(a, region ? region : a->origin);
+}
+
 static struct api_call *new_call(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
 {
-	struct str organization = organization_of(rq->path);
-	cleanup_free char *region = a->region && organization.n ? a->region(a->region_arg, organization) : NULL;
+	struct server *server = rq->probe ? rq->probe : server_for(a, rq->path);
 	cleanup_buf struct buf url = {0};
-	struct api_call *c = calloc(1, sizeof(*c));
+	struct api_call *c = server ? calloc(1, sizeof(*c)) : NULL;
 
 	if (!c)
 		return NULL;
 	list_init(&c->link);
 	buf_init(&url, URL_MAX);
-	buf_printf(&url, "%s/api/0/%s", region ? region : a->origin, rq->path);
+	buf_printf(&url, "%s/api/0/%s", server->origin, rq->path);
 	if (rq->cursor) {
 		buf_puts(&url, strchr(rq->path, '?') ? "&cursor=" : "?cursor=");
 		url_encode(&url, str_of(rq->cursor));
 	}
 	c->api = a;
+	c->server = server;
+	c->probe = rq->probe;
 	c->done = done;
 	c->arg = arg;
 	c->method = literal(rq->method);
@@ -531,27 +527,18 @@ struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_
 	return c;
 }
 
-/* ---- a server that is away ---- */
-
-static void on_probe(void *arg, struct api_answer *answer)
+bool api_is_away(struct api *a, const char *path)
 {
-	struct api *a = arg;
+	struct server *s = a->offline ? NULL : server_for(a, path);
 
-	(void)answer;
-	a->probe = NULL;
-	a->reach.probing = false;
-	a->answered = true;
+	return a->offline || (s && reach_is_offline(&s->reach));
 }
 
-static void probe(struct api *a)
+const struct governor *api_governor(struct api *a, const char *path)
 {
-	struct api_request rq = {.method = "GET", .path = "", .within_ms = REACH_PROBE_MS};
+	struct server *s = server_for(a, path);
 
-	a->probe = new_call(a, &rq, on_probe, a);
-	if (!a->probe)
-		return;
-	a->probe->probe = a->reach.probing = true;
-	start(a->probe);
+	return s ? &s->governors[classify("GET", path)] : NULL;
 }
 
 void api_slept(struct api *a, int64_t ms)
@@ -630,16 +617,14 @@ static void start_waiting(struct api *a, enum rank rank)
 
 int64_t api_tick(struct api *a)
 {
-	int64_t now, next = -1;
+	int64_t now, next;
 
 	start_waiting(a, RANK_WAITED_FOR);
 	start_waiting(a, RANK_BULK);
 	start_waiting(a, RANK_AHEAD);
 	a->answered = false;
+	next = a->offline ? -1 : servers_tick(a);
 	now = a->clock->now_ms(a->clock);
-	if (!a->offline && !reach_due(&a->reach, now))
-		probe(a);
-	next = a->offline ? -1 : reach_due(&a->reach, now);
 	for (struct list *l = a->waiting.next; l != &a->waiting; l = l->next) {
 		struct api_call *c = container_of(l, struct api_call, link);
 		int64_t left = c->due > now ? c->due - now : 0;

@@ -11,6 +11,7 @@
 #include "sentryfs/mount.h"
 #include "sentryfs/name.h"
 #include "sentryfs/source.h"
+#include "sentryfs/template.h"
 #include "sentryfs/verbs.h"
 
 #define LINES_MAX 10000u
@@ -30,17 +31,33 @@ int control_bulk_path(struct buf *b, const char *organization, struct item *cons
 	return b->error;
 }
 
+/* The path of the look at the issues of a bulk request. */
+static int look_path(const struct op *op, const struct node *n, struct item *const *issues, size_t count, struct buf *b)
+{
+	/* as many as there may be ids: else some servers give a page of fewer */
+	int r = template_expand(op->mount, n, "organizations/{o}/issues/?project={P}&limit=100&", STR(""), b);
+
+	for (size_t i = 0; i < count && !r; i++)
+		r = template_expand(op->mount, n, "group={n}&", str_of(issues[i]->id), b);
+	buf_puts(b, "groupStatsPeriod=&collapse=filtered&collapse=unhandled");
+	buf_addc(b, '\0');
+	return r ? r : b->error;
+}
+
 static int add_bulk(struct op *op, const struct node *n, const char *body, struct item *const *issues, size_t count,
 		    struct change_step **ret)
 {
-	cleanup_buf struct buf path = {0};
+	cleanup_buf struct buf path = {0}, check = {0};
 	int r;
 
 	buf_init(&path, 8192);
+	buf_init(&check, 8192);
 	r = control_bulk_path(&path, node_above(n, &item_organization)->item->name, issues, count);
+	if (!r)
+		r = look_path(op, n, issues, count, &check);
 	if (r)
 		return r;
-	*ret = change_add(op->change, "PUT", path.data, body, NULL, NULL, issues, count);
+	*ret = change_add(op->change, "PUT", path.data, body, NULL, check.data, issues, count);
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -110,8 +127,10 @@ int command_merge(struct op *op, struct node *n, struct str value)
 		r = control_outdate_issue(op, n, all.all[i]);
 	if (!r)
 		r = add_bulk(op, n, "{\"merge\":1}", all.all, all.n, &step);
-	if (!r)
+	if (!r) {
 		step->effect = EFFECT_MERGED;
+		step->many = true;
+	}
 	return r;
 }
 
@@ -128,8 +147,8 @@ static int report_lines(struct change *c)
 	for (size_t l = 0; l < c->lines_n; l++) {
 		const struct change_line *line = &c->lines[l];
 		const struct change_step *step = line->step == SIZE_MAX ? NULL : &c->steps[line->step];
-		int error = step ? step->error : line->error;
-		const char *words = step ? step->words : line->words;
+		int error = step ? change_error_of(step, line->issue) : line->error;
+		const char *words = step && error == step->error ? step->words : line->words;
 
 		text_clean(&b, str_of(line->name), false);
 		if (error) {
@@ -148,7 +167,8 @@ static int report_lines(struct change *c)
 	return first;
 }
 
-static int add_line(struct change *c, struct str name, size_t step, int error, const char *words)
+static int add_line(struct change *c, struct str name, const struct item *issue, size_t step, int error,
+		    const char *words)
 {
 	struct change_line *lines = reallocarray(c->lines, c->lines_n + 1, sizeof(*lines)), *line;
 
@@ -156,7 +176,7 @@ static int add_line(struct change *c, struct str name, size_t step, int error, c
 		return -ENOMEM;
 	c->lines = lines;
 	line = &lines[c->lines_n];
-	*line = (struct change_line){.name = str_dup(name), .step = step, .error = error};
+	*line = (struct change_line){.name = str_dup(name), .issue = issue, .step = step, .error = error};
 	if (!line->name)
 		return -ENOMEM;
 	c->lines_n++;
@@ -203,7 +223,7 @@ static int gather(struct change *c, struct wish *w, struct item *issue, size_t *
 			if (!step)
 				return -ENOMEM;
 			step->follows = i > 0;
-			step->delta = true;
+			step->delta = step->many = true;
 		}
 	} else {
 		for (size_t i = 0; i < w->n; i++) {
@@ -250,7 +270,7 @@ static int bulk_issue(struct op *op, struct node *n, struct map *seen, struct it
 	size_t step = SIZE_MAX;
 	int r = control_wait_for_issue(op, issue);
 
-	if (!r && n->kind->parent == KIND_BULK && strcmp(issue->home, subject->name))
+	if (!r && n->kind->parent == KIND_BULK && !item_is_in(issue, subject))
 		r = -EXDEV;
 	if (!r)
 		r = field->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
@@ -258,7 +278,7 @@ static int bulk_issue(struct op *op, struct node *n, struct map *seen, struct it
 		r = wish_complete(&w, &op->mount->dialect, issue);
 	if (!r)
 		r = add_to_steps(op->change, seen, &w, issue, &step);
-	return r == -EINPROGRESS || r == -ENOMEM ? r : add_line(op->change, name, step, r, w.words);
+	return r == -EINPROGRESS || r == -ENOMEM ? r : add_line(op->change, name, issue, step, r, w.words);
 }
 
 static int bulk_line(struct op *op, struct node *n, struct map *seen, struct str text)
@@ -269,7 +289,7 @@ static int bulk_line(struct op *op, struct node *n, struct map *seen, struct str
 
 	if (r)
 		return r == -EINPROGRESS ? r
-					 : add_line(op->change, name, SIZE_MAX, r,
+					 : add_line(op->change, name, NULL, SIZE_MAX, r,
 						    r == -EINVAL ? "a line is written SHORT-ID VALUE" : NULL);
 	r = bulk_issue(op, n, seen, issue, name, value);
 	item_unref(issue);
@@ -284,13 +304,18 @@ static int set_paths(struct op *op, const struct node *n)
 
 	for (size_t s = 0; s < op->change->n && !r; s++) {
 		struct change_step *step = &op->change->steps[s];
-		cleanup_buf struct buf path = {0};
+		cleanup_buf struct buf path = {0}, check = {0};
 
 		buf_init(&path, 8192);
+		buf_init(&check, 8192);
 		r = control_bulk_path(&path, organization, step->issues, step->n);
+		if (!r)
+			r = look_path(op, n, step->issues, step->n, &check);
 		free(step->path);
+		free(step->check);
 		step->path = r ? NULL : strdup(path.data);
-		if (!r && !step->path)
+		step->check = r ? NULL : strdup(check.data);
+		if (!r && (!step->path || !step->check))
 			r = -ENOMEM;
 		for (size_t i = 0; i < step->n && !r && !step->follows; i++)
 			r = control_outdate_issue(op, n, step->issues[i]);

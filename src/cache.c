@@ -307,13 +307,12 @@ static bool is_fresh(const struct resource *r, const struct cache_want *want, in
 static bool is_good_meanwhile(struct resource *r, const struct cache_want *want, int64_t now)
 {
 	int64_t fresh = *r->key ? want->fresh_ms : CACHE_ACCESS_MS;
-	bool away = r->cache->api->offline_since >= 0;
 	bool failed = r->settled >= now - CACHE_KEPT_RETRY_MS && r->error && passes(r->error);
 
 	/* that there is no such name must be younger news */
 	if (!r->kept || want->peek || want->fresh_ms <= CACHE_ABSENT_MS)
 		return false;
-	if (r->fetched < now - fresh * CACHE_KEPT_TIMES && !away && !failed)
+	if (r->fetched < now - fresh * CACHE_KEPT_TIMES && !failed && !api_is_away(r->cache->api, r->key))
 		return false;
 	if (!is_busy(r) && !failed && begin(r, want))
 		return false;

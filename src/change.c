@@ -16,6 +16,7 @@
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
+#include "sentryfs/look.h"
 
 #define CHECK_MS 5000u	      /* for the GET that looks whether it was done, at most */
 #define CHECK_RESERVE_MS 2000 /* of a change that must end soon, for that GET */
@@ -84,6 +85,8 @@ void change_unref(struct change *c)
 		free(step->expect);
 		free(step->check);
 		free(step->words);
+		free(step->errors);
+		blob_unref(step->told);
 	}
 	for (size_t l = 0; l < c->lines_n; l++) {
 		free(c->lines[l].name);
@@ -148,6 +151,14 @@ const struct change_step *change_failed(const struct change *c)
 	return NULL;
 }
 
+int change_error_of(const struct change_step *step, const struct item *issue)
+{
+	for (size_t i = 0; step->errors && i < step->n; i++)
+		if (step->issues[i] == issue)
+			return step->errors[i];
+	return step->error;
+}
+
 void change_wait(struct change *c, struct waiter *w)
 {
 	list_add(&c->waiters, &w->link);
@@ -193,20 +204,26 @@ static int apply_comments(struct change *c, struct change_step *step, struct str
 
 static int apply_merge(struct change *c, struct change_step *step, struct str body)
 {
-	struct str merge, children;
+	struct str merge, children, parent = STR("null");
+	size_t named = 0;
 	int r = 0;
 
 	if (json_member(body, "merge", &merge) || json_member(merge, "children", &children))
 		return -EBADMSG;
+	json_member(merge, "parent", &parent);
 	for (size_t i = 0; i < step->n && !r; i++) {
 		cleanup_buf struct buf id = {0};
 
 		buf_init(&id, 256);
 		json_quote(&id, str_of(step->issues[i]->id));
-		if (json_covers(children, buf_str(&id)))
-			r = item_set_gone(step->issues[i], ITEM_MERGED, now_ms(c));
+		named += json_covers(parent, buf_str(&id));
+		if (!json_covers(children, buf_str(&id)))
+			continue;
+		named++;
+		r = item_set_gone(step->issues[i], ITEM_MERGED, now_ms(c));
 	}
-	return r;
+	/* ids that the server does not have are left out */
+	return r ? r : named < step->n ? -ENOENT : 0;
 }
 
 static int apply_to_items(struct change *c, struct change_step *step, struct str body)
@@ -228,7 +245,7 @@ static int apply(struct change *c, struct change_step *step, struct str body)
 {
 	int r = apply_to_items(c, step, body);
 
-	for (size_t i = 0; i < step->n && !r; i++)
+	for (size_t i = 0; i < step->n && (!r || r == -ENOENT); i++)
 		keep_item(c->in->cache, step->issues[i]);
 	return r;
 }
@@ -263,6 +280,8 @@ static int take(struct change *c, struct change_step *step, struct str body)
 	if (step->effect == EFFECT_COMMENT && step->expect && json_member(body, "id", &id))
 		return -EBADMSG;
 	shown = !step->expect || (step->effect == EFFECT_COMMENT && !c->checking) || covers(step, body);
+	if (step->many && step->effect == EFFECT_ROW)
+		return !(step->told = blob_new(body.s, body.n)) ? -ENOMEM : shown ? 0 : -EOPNOTSUPP;
 	if (shown || step->effect == EFFECT_ROW)
 		r = apply(c, step, body);
 	return r ? r : shown ? 0 : -EOPNOTSUPP;
@@ -330,6 +349,7 @@ static void audit(const struct change *c, const struct change_step *step, const 
 	log_notice("changed: %s", line.data);
 }
 
+#define NOT_DONE "asked again, the server shows that it was not done"
 #define NOT_KNOWN "it is not known whether this was done: look before you try again"
 
 /* Nobody can say whether it was done: until the server is asked again the value that is known
@@ -366,10 +386,79 @@ static void on_checked(void *arg, struct api_answer *answer)
 		set_words(step, words, NOT_KNOWN);
 		doubt(c, step);
 	} else {
-		set_words(step, words, "asked again, the server shows that it was not done");
+		set_words(step, words, NOT_DONE);
 		/* half an answer to a request that had no effect is a broken connection, not bad JSON */
 		if (step->error == -EBADMSG)
 			step->error = -EIO;
+	}
+	c->at++;
+	next(c);
+}
+
+/* What the server answered to a bulk request is taken for each of its issues. */
+static void believe(struct change *c, struct change_step *step)
+{
+	cleanup_blob struct blob *told = steal(&step->told);
+	int r = told ? apply(c, step, blob_str(told)) : 0;
+
+	step->error = step->error ? step->error : r;
+}
+
+/* Each issue has been told apart: the step's error is that of the first that failed. */
+static void tell_apart(struct change *c, struct change_step *step)
+{
+	bool answered = step->told;
+	int error = step->error;
+	char how[96];
+	size_t done = 0;
+
+	step->error = 0;
+	for (size_t i = 0; i < step->n; i++) {
+		if (step->errors[i] != -ENOENT)
+			keep_item(c->in->cache, step->issues[i]);
+		done += !step->errors[i];
+		if (step->errors[i])
+			step->issues[i]->doubted = now_ms(c);
+		if (!step->error)
+			step->error = step->errors[i];
+	}
+	if (step->error && step->error != -ENOENT && error)
+		set_words(step, step->words ? step->words : "", NOT_DONE);
+	else if (step->error)
+		set_words(step,
+			  step->error == -ENOENT ? "the server has no such issue: it may have been deleted or merged"
+						 : "the server took the request, but does not show the value",
+			  "");
+	snprintf(how, sizeof(how), ", seen to be done to %zu of %zu,", done, step->n);
+	if (!answered && done)
+		audit(c, step, how);
+	blob_unref(steal(&step->told));
+}
+
+/* The issues of a bulk request have been listed. */
+static void on_listed(void *arg, struct api_answer *answer)
+{
+	struct change *c = arg;
+	struct change_step *step = &c->steps[c->at];
+	int r = answer->error, otherwise = step->error ? step->error : -EOPNOTSUPP;
+	struct timespec wall;
+
+	c->call = NULL;
+	c->checking = false;
+	c->in->cache->api->clock->wall(c->in->cache->api->clock, &wall);
+	/* half an answer to a request that had no effect is a broken connection, not bad JSON */
+	if (otherwise == -EBADMSG)
+		otherwise = -EIO;
+	/* of more than a page it is not known what is missing */
+	if (!r)
+		r = answer->cursor.s ? -EAGAIN : look_at_each(step, buf_str(answer->body), otherwise, now_ms(c), &wall);
+	if (!r) {
+		tell_apart(c, step);
+	} else if (step->told) {
+		believe(c, step);
+	} else {
+		set_words(step, step->words ? step->words : "", NOT_KNOWN);
+		doubt(c, step);
 	}
 	c->at++;
 	next(c);
@@ -383,7 +472,7 @@ static bool check(struct change *c, struct change_step *step)
 
 	c->checking = step->check;
 	if (step->check)
-		c->call = api_send(a, &rq, on_checked, c);
+		c->call = api_send(a, &rq, step->many ? on_listed : on_checked, c);
 	return c->call;
 }
 
@@ -400,7 +489,7 @@ static void on_answer(void *arg, struct api_answer *answer)
 	set_words(step, answer->words ? answer->words : "", "");
 	if (!step->error)
 		audit(c, step, "");
-	if (!step->error && !answer->body->len && !step->check &&
+	if (!step->error && !answer->body->len && (step->many || !step->check) &&
 	    (step->effect == EFFECT_ROW || step->effect == EFFECT_MERGED)) {
 		/* 204: of the ids of a bulk request none was there */
 		step->error = -ENOENT;
@@ -414,6 +503,12 @@ static void on_answer(void *arg, struct api_answer *answer)
 			if (check(c, step))
 				return;
 		}
+		if (step->effect == EFFECT_MERGED && step->error == -ENOENT)
+			set_words(step, "the server left some of them out: they may have been deleted or merged", "");
+		/* the look that follows the step behind it will do */
+		if (step->told && (step->error || c->at + 1 == c->n || !step[1].follows) && check(c, step))
+			return;
+		believe(c, step);
 	} else if (answer->uncertain) {
 		if (check(c, step))
 			return;

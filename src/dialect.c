@@ -32,6 +32,7 @@ static const struct turn as_it_is[] = {{NULL, NULL}};
 static const struct turn glitchtip_lists[] = {
 	{"&groupStatsPeriod=&collapse=filtered&collapse=unhandled", "&sort=-last_seen"},
 	{"per_page={E}", "limit={E}"},
+	{"group={n}", "id={n}"},
 	{NULL, NULL},
 };
 

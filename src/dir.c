@@ -266,7 +266,7 @@ bool verb_dir_child(struct op *op, const struct handle *h, const struct dir_entr
 	/* A comment is removed by a write of ours, of which the kernel knows nothing; an issue that moved to
 	 * another project is a symlink here: see reply_item(). */
 	if (!e->kind || e->kind->id == KIND_COMMENT ||
-	    (e->kind->id == KIND_ISSUE && strcmp(e->item->home, h->node->parent->item->name)))
+	    (e->kind->id == KIND_ISSUE && !item_is_in(e->item, h->node->parent->item)))
 		return false;
 	n = node_get(&m->tree, h->node, e->kind, e->name, e->item);
 	if (n)

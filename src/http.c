@@ -18,7 +18,7 @@
 #include "sentryfs/log.h"
 
 #define HEADERS_MAX ((size_t)64 << 10)
-#define CONNECTIONS_MAX 24L
+#define CONNECTIONS_MAX 24L /* to one server: another, of a region, may hang and take none of them */
 
 struct http {
 	struct transport transport;
@@ -182,6 +182,14 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 	/* a DELETE has no body that could refuse to be sent again; see on_read */
 	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)((strcmp(rq->method, "GET") && !rq->body) || t->http->renew));
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)o->connect_timeout_s);
+	/* otherwise libcurl goes on for 60 s with an address that refuses */
+	if (rq->anew)
+		curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* else the end of a transfer waits for its thread in getaddrinfo(), and the whole mount with
+	 * it: seen on 7.88, 5 s with a name server that does not answer */
+	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)rq->timeout_ms);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent);
 	if (o->cacert)
@@ -203,7 +211,7 @@ static bool new_multi(struct http *h)
 
 	if (!multi)
 		return false;
-	curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
+	curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_MAX);
 	curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
 	if (h->multi)
 		curl_multi_cleanup(h->multi);

@@ -336,6 +336,17 @@ static int parse(const struct item_class *class, const cJSON *entry, struct item
 	return r ? r : scratch->error ? -EBADMSG : 0;
 }
 
+/* A short id that passed to another issue, what was renamed (a project), and what went with it are other items: whoever
+ * holds the one of before keeps its name. */
+static bool is_other(const struct item *i, const struct item_fields *f, int64_t asked)
+{
+	if (!str_eqz(f->id, i->id))
+		return true;
+	if (i->gone || asked < i->fetched)
+		return false;
+	return (!i->class->numbered && !str_eqz(f->name, i->name)) || (i->home && !str_eqz(f->home, i->home));
+}
+
 int item_put(struct item_store *s, const struct item_class *class, const char *scope, const cJSON *entry,
 	     struct str bytes, int64_t asked, const struct timespec *wall, bool listed, struct item **ret)
 {
@@ -347,8 +358,7 @@ int item_put(struct item_store *s, const struct item_class *class, const char *s
 	if (r)
 		return r;
 	i = item_find(s, scope, key_of(class, &f));
-	/* A short id that passed to another issue is another item. */
-	if (i && !str_eqz(f.id, i->id))
+	if (i && is_other(i, &f, asked))
 		i = NULL;
 	if (i && i->gone)
 		return -ENOENT;
@@ -371,6 +381,17 @@ int64_t item_ms(const struct item_class *class, const cJSON *entry)
 
 	parse(class, entry, &f, &scratch);
 	return (int64_t)f.mtime.tv_sec * 1000 + f.mtime.tv_nsec / 1000000;
+}
+
+bool item_is_in(const struct item *issue, const struct item *project)
+{
+	struct str of, id;
+
+	if (!strcmp(issue->home, project->name))
+		return true;
+	/* it was renamed */
+	return !json_member(blob_str(issue->json), "project", &of) && !json_member(of, "id", &id) &&
+	       json_covers(id, str_of(project->id));
 }
 
 int item_apply(struct item *i, struct str delta, int64_t now, const struct timespec *wall)

@@ -47,11 +47,10 @@ static int64_t from_wall(const struct cache *c, int64_t wall)
 	return wall <= 0 ? NEVER : now_ms(c) - (age < 0 || age > LONG_AGO ? LONG_AGO : age);
 }
 
-bool keep_is_good(const struct cache *c, int64_t fetched, int64_t fresh_ms)
+bool keep_is_good(const struct cache *c, const char *key, int64_t fetched, int64_t fresh_ms)
 {
-	bool away = c->api->offline || c->api->offline_since >= 0;
-
-	return c->store && fetched < c->born_ms && (away || fetched >= now_ms(c) - fresh_ms * CACHE_KEPT_TIMES);
+	return c->store && fetched < c->born_ms &&
+	       (fetched >= now_ms(c) - fresh_ms * CACHE_KEPT_TIMES || api_is_away(c->api, key));
 }
 
 /* ---- what is kept ---- */

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "sentryfs/governor.h"
 #include "sentryfs/json.h"
 #include "sentryfs/part.h"
 #include "sentryfs/window.h"
@@ -235,10 +236,10 @@ static bool is_seek(struct str cursor)
 /* How many requests at once the server's limits make good use of. */
 static unsigned count_streams(const struct lister *l, int64_t now)
 {
-	const struct governor *g = &l->plan.api->governors[API_ISSUE_LIST];
+	const struct governor *g = api_governor(l->plan.api, l->plan.key);
 	int64_t took = now - l->began, most = STREAMS_MAX;
 
-	if (g->known)
+	if (g && g->known)
 		most = (int64_t)g->limit * (took + 5) * 2 / 1000;
 	return most < 1 ? 1 : most < STREAMS_MAX ? (unsigned)most : STREAMS_MAX;
 }

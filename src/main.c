@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -31,14 +32,16 @@ static int serve(struct mount *m)
 {
 	struct fs *fs = NULL;
 	struct http *http;
-	int r = fs_new(m, &fs);
+	int r = fs_hold_signals();
 
+	if (!r)
+		r = fs_new(m, &fs);
 	if (r) {
 		log_error("cannot mount on %s (see above)", m->options->mountpoint);
 		mount_done(m);
 		return r;
 	}
-	if (!m->options->foreground) {
+	if (!m->options->foreground && !fs_is_to_stop()) {
 		store_pause(m->store);
 		r = fs_daemonize();
 		store_resume(m->store);
@@ -110,6 +113,8 @@ int main(int argc, char **argv)
 	open_standard_fds();
 	log_init(LOG_LEVEL_WARNING);
 	prctl(PR_SET_DUMPABLE, 0);
+	/* a file that may not grow (RLIMIT_FSIZE) is an error of the store, not the end */
+	signal(SIGXFSZ, SIG_IGN);
 	if (command_is_fake(argc, argv))
 		return 0;
 	command = command_find(argc, argv);

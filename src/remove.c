@@ -156,7 +156,7 @@ int verb_rmdir(struct op *op)
 			return r;
 		node_unref(steal(&op->target), 1);
 		/* a symlink by now, for whoever looks */
-		if (strcmp(item->name, op->name) || strcmp(item->home, op->node->parent->item->name))
+		if (strcmp(item->name, op->name) || !item_is_in(item, op->node->parent->item))
 			r = -ENOTDIR;
 		else if (!(op->target = node_get(&op->mount->tree, op->node, kind_of(KIND_ISSUE), op->name, item)))
 			r = -ENOMEM;

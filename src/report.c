@@ -32,6 +32,10 @@ static const char *advice(const struct report *r)
 	case ECONNREFUSED:
 	case EHOSTUNREACH:
 		return "the server cannot be reached: try again when it can";
+	case EPROTO:
+		return "see that the address and the server's certificate are right; options cacert, cert and key are "
+		       "what "
+		       "TLS needs here";
 	case EOPNOTSUPP:
 		return "this server does not do this; what it does not have is not listed";
 	case EEXIST:

@@ -248,7 +248,7 @@ int show_issue_link(struct buf *b, const struct source *s)
 
 	if (!s->item->home || !project)
 		return -ENOENT;
-	if (strcmp(project->item->name, s->item->home))
+	if (!item_is_in(s->item, project->item))
 		buf_printf(b, "../../%s/issues/", s->item->home);
 	buf_puts(b, s->item->name);
 	return 0;
@@ -267,7 +267,7 @@ int show_result_link(struct buf *b, const struct source *s)
 		buf_puts(b, "../");
 	if (!project)
 		buf_printf(b, "projects/%s/", home);
-	else if (strcmp(project->item->name, home))
+	else if (!item_is_in(s->item, project->item))
 		buf_printf(b, "../%s/", home);
 	buf_printf(b, "issues/%s", s->item->name);
 	return 0;

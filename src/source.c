@@ -150,7 +150,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S))
 		return 0;
 	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), ISSUE_ALONE_FRESH_S, &a);
-	good = keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
+	good = !r && keep_is_good(&op->mount->cache, a.key.data, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
 	a.want.since = op->start;
 	a.want.asker = &op->asker;
 	if (!r)
@@ -408,9 +408,9 @@ static int known_issue(struct op *op, const struct node *at, struct str name, st
 	char upper[NAME_BYTES_MAX + 1];
 	int r;
 
-	buf_init(&a.scope, BUF_MAX_DEFAULT);
 	name_upper(upper, name);
-	if (ask_scope(op->mount, at, &item_issue, &a))
+	if (ask_document(op->mount, at, "organizations/{o}/", STR(""), ISSUE_ALONE_FRESH_S, &a) ||
+	    ask_scope(op->mount, at, &item_issue, &a))
 		return -EAGAIN;
 	item = item_find(cache_items, a.scope.data, str_of(upper));
 	if (item)
@@ -419,7 +419,7 @@ static int known_issue(struct op *op, const struct node *at, struct str name, st
 		return -EAGAIN;
 	r = !item->gone ? 0 : item->gone == ITEM_MERGED ? -EAGAIN : -ENOENT;
 	if (!r && !item->listed && op->start - item->fetched > fresh_ms(ISSUE_ALONE_FRESH_S) &&
-	    !keep_is_good(&op->mount->cache, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S)))
+	    !keep_is_good(&op->mount->cache, a.key.data, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S)))
 		r = -EAGAIN;
 	if (!r)
 		*ret = steal(&item);

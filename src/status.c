@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sentryfs/log.h"
+#include "sentryfs/server.h"
 #include "sentryfs/show.h"
 
 static void add_cut(struct buf *b, const struct mount *m)
@@ -45,40 +46,75 @@ static void add_moment(struct buf *b, const struct mount *m, int64_t ms)
 	buf_puts(b, text);
 }
 
-/* Whether the server answers, since when, and why not. */
-static void add_online(struct buf *b, const struct mount *m)
+static void add_since(struct buf *b, const struct mount *m, const char *how, int64_t since)
 {
-	const struct api *a = &m->api;
-	int64_t now = m->clock->now_ms(m->clock);
+	buf_puts(b, how);
+	add_moment(b, m, since);
+	buf_printf(b, ", %lld s", (long long)(m->clock->now_ms(m->clock) - since) / 1000);
+}
 
-	if (a->offline) {
-		buf_puts(b, "online\tno, by option offline\n");
-	} else if (a->offline_since >= 0) {
-		buf_puts(b, "online\tno, since ");
-		add_moment(b, m, a->offline_since);
-		buf_printf(b, ", %lld s", (long long)(now - a->offline_since) / 1000);
-		if (a->reach.away)
-			buf_printf(b, ": %s; nothing is sent, but a look %s whether it is back", a->reach.words,
-				   reach_due(&a->reach, now) < 0 ? "now" : "within 4 s");
-		buf_addc(b, '\n');
-	} else {
-		buf_puts(b, "online\tyes\n");
-		if (a->online_since >= 0) {
-			buf_puts(b, "online_since\t");
-			add_moment(b, m, a->online_since);
-			buf_addc(b, '\n');
-		}
+static void add_why(struct buf *b, const struct server *s)
+{
+	if (s->reach.away)
+		buf_printf(b, ": %s; nothing is sent, but a look %s whether it is back", s->reach.words,
+			   s->probe ? "now" : "within 4 s");
+	buf_addc(b, '\n');
+}
+
+/* Where there are regions: each server by itself. */
+static void add_servers(struct buf *b, const struct mount *m)
+{
+	for (const struct list *l = m->api.servers.next; l != &m->api.servers; l = l->next) {
+		const struct server *s = server_at(l);
+
+		buf_printf(b, "origin\t%s: ", s->origin);
+		if (s->reach.since < 0)
+			buf_puts(b, "not asked yet");
+		else
+			add_since(b, m, s->reach.answers ? "yes, since " : "no, since ", s->reach.since);
+		add_why(b, s);
 	}
 }
 
-/* Of the server's buckets those that it told something of. */
-static void add_limits(struct buf *b, const struct mount *m)
+/* Whether the servers answer, since when, and why not. */
+static void add_online(struct buf *b, const struct mount *m)
 {
+	const struct list *first = m->api.servers.next;
+	bool one = first->next == &m->api.servers;
+	int64_t since;
+	enum servers_online online = servers_online(&m->api, &since);
+
+	if (m->api.offline) {
+		buf_puts(b, "online\tno, by option offline\n");
+		return;
+	}
+	if (online == SERVERS_ALL) {
+		buf_puts(b, "online\tyes\n");
+		if (since >= 0) {
+			buf_puts(b, "online_since\t");
+			add_moment(b, m, since);
+			buf_addc(b, '\n');
+		}
+	} else {
+		add_since(b, m, online == SERVERS_SOME ? "online\tin part, since " : "online\tno, since ", since);
+		if (one)
+			add_why(b, server_at(first));
+		else
+			buf_addc(b, '\n');
+	}
+	if (!one)
+		add_servers(b, m);
+}
+
+/* Of a server's buckets those that it told something of. */
+static void add_limits(struct buf *b, const struct mount *m, const struct server *s)
+{
+	bool own = s->link.prev == &m->api.servers;
 	struct timespec wall;
 
 	m->clock->wall(m->clock, &wall);
 	for (enum api_class c = 0; c < API_CLASSES; c++) {
-		const struct governor *g = &m->api.governors[c];
+		const struct governor *g = &s->governors[c];
 		long long left = (long long)g->reset - (long long)wall.tv_sec;
 
 		if (!g->known && g->blocked <= m->clock->now_ms(m->clock))
@@ -93,7 +129,7 @@ static void add_limits(struct buf *b, const struct mount *m)
 			buf_printf(b, "%u in a window", g->limit);
 		if (g->at_once)
 			buf_printf(b, ", %u at once", g->at_once);
-		buf_addc(b, '\n');
+		buf_printf(b, "%s%s\n", own ? "" : ", at ", own ? "" : s->origin);
 	}
 }
 
@@ -117,7 +153,8 @@ int show_status(struct buf *b, const struct source *s)
 	add_online(b, m);
 	buf_printf(b, "user\t%s\nscopes\t%s\n", known(m, m->access.user), known(m, m->access.scopes));
 	buf_printf(b, "token\tfrom %s\n", token_from ? token_from : "");
-	add_limits(b, m);
+	for (const struct list *l = m->api.servers.next; l != &m->api.servers; l = l->next)
+		add_limits(b, m, server_at(l));
 	buf_puts(b, "store\t");
 	store_show(m->store, b);
 	buf_addc(b, '\n');
@@ -131,13 +168,15 @@ int show_status(struct buf *b, const struct source *s)
 
 void status_log(const struct mount *m)
 {
+	static const char *const online[] = {
+		[SERVERS_NONE] = "offline", [SERVERS_SOME] = "online in part", [SERVERS_ALL] = "online"};
 	const struct api *a = &m->api;
-	const char *online = a->offline ? "offline by option" : a->offline_since >= 0 ? "offline" : "online";
 	struct timespec wall;
+	int64_t since;
 
 	m->clock->wall(m->clock, &wall);
 	log_notice("%s on %s: up %lld s, %s, %llu requests, %llu errors, %llu operations, %zu bytes cached", a->origin,
-		   m->options->mountpoint, (long long)(wall.tv_sec - m->born.tv_sec), online,
-		   (unsigned long long)a->sent, (unsigned long long)a->errors.count, (unsigned long long)m->operations,
-		   m->cache.bytes);
+		   m->options->mountpoint, (long long)(wall.tv_sec - m->born.tv_sec),
+		   a->offline ? "offline by option" : online[servers_online(a, &since)], (unsigned long long)a->sent,
+		   (unsigned long long)a->errors.count, (unsigned long long)m->operations, m->cache.bytes);
 }

@@ -61,6 +61,7 @@ struct store {
 	uint64_t pending; /* bytes that wait for the commit */
 	bool begun;	  /* there is something to commit */
 	bool hurry;	  /* and somebody wants it to be */
+	bool dropped;	  /* and it takes away what is not true any more */
 	int64_t due;	  /* ms: then */
 	char why[CACHEDIR_WHY];
 };
@@ -129,6 +130,22 @@ static void set_aside(struct store *s, const char *why)
 	log_warning("%s is set aside as %s: %s", s->path, to ? to : "nothing", why);
 }
 
+/* What is in the file is not true any more and cannot be taken out of it: on a full disk there is always room to
+ * remove it. */
+static void forget(struct store *s)
+{
+	static const char *const parts[] = {"", "-wal", "-shm"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		cleanup_free char *part = NULL;
+
+		if (asprintf(&part, "%s%s", s->path, parts[i]) < 0)
+			part = NULL;
+		else if (unlink(part) && errno != ENOENT)
+			log_warning("%s cannot be removed, and is not true any more: %s", part, strerrordesc_np(errno));
+	}
+}
+
 static bool is_broken(int rc)
 {
 	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_FORMAT || rc == SQLITE_SCHEMA ||
@@ -146,6 +163,9 @@ static void fail(struct store *s, int rc)
 		set_aside(s, what);
 	else
 		close_db(s);
+	if (s->dropped)
+		forget(s);
+	s->dropped = false;
 	leave_out(s, "%s: %s", s->path, what);
 }
 
@@ -473,10 +493,19 @@ void store_drop(struct store *s, enum store_kind kind, const char *key)
 	sqlite3_stmt *st;
 	uint64_t had;
 
-	if (!s || !s->db)
+	if (!s)
+		return;
+	/* an item is dropped by a change of ours alone: a store that failed, or could not be opened, and is
+	 * nobody else's, would bring back what was before it */
+	if (kind == STORE_ITEM && !s->db && s->why[0] && s->path && s->lock >= 0)
+		forget(s);
+	if (!s->db)
 		return;
 	had = size_of(s, kind, key);
-	if (!had || !begin(s))
+	if (!had)
+		return;
+	s->dropped |= kind == STORE_ITEM;
+	if (!begin(s))
 		return;
 	st = bind_key(s, DROP, kind, key);
 	if (end(s, st, sqlite3_step(st)))
@@ -535,6 +564,7 @@ void store_commit(struct store *s)
 	rc = exec(s, "COMMIT");
 	if (rc != SQLITE_OK)
 		fail(s, rc);
+	s->dropped = false;
 }
 
 void store_hurry(struct store *s, unsigned ms)

@@ -49,9 +49,9 @@ static int reply_item(struct op *op, const struct kind *k, struct item *item)
 {
 	struct mount *m = op->mount;
 
-	if (k->id == KIND_ISSUE && (strcmp(item->name, op->name) || strcmp(item->home, op->node->parent->item->name))) {
+	if (k->id == KIND_ISSUE && (strcmp(item->name, op->name) || !item_is_in(item, op->node->parent->item))) {
 		/* another project is outside of a mount of one */
-		if (strcmp(item->home, op->node->parent->item->name) && m->root->kind->id == KIND_PROJECT)
+		if (!item_is_in(item, op->node->parent->item) && m->root->kind->id == KIND_PROJECT)
 			return -ENOENT;
 		k = kind_of(KIND_ISSUE_ALIAS);
 	}

@@ -132,10 +132,10 @@ def wait_until(condition, what, seconds=20):
 
 
 class Mount:
-    def __init__(self, sandbox, where, *args, source=None, token=None, env=None):
-        self.where = where
+    def __init__(self, sandbox, where, *args, source=None, token=None, env=None, within=()):
+        self.where, self.within = where, within     # a command that runs another one elsewhere, such as in a namespace
         where.mkdir(exist_ok=True)
-        command = [*WRAPPER, PROGRAM, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
+        command = [*within, *WRAPPER, PROGRAM, f"--url={sandbox.url}", *args, *([source] if source else []), str(where)]
         self.env = {"PATH": os.environ["PATH"], "HOME": str(where.parent), "LANG": "C.UTF-8",
                     # what one mount has seen, another has not, unless a test says so
                     "XDG_CACHE_HOME": str(where.parent / f".cache-{next(MOUNTS)}"),
@@ -162,9 +162,9 @@ class Mount:
     def unmount(self):
         if self.pid is None:
             return
-        subprocess.run(["fusermount3", "-u", self.where], check=False, capture_output=True)
+        subprocess.run([*self.within, "fusermount3", "-u", self.where], check=False, capture_output=True)
         if not select.select([self.pidfd], [], [], 10)[0]:
-            subprocess.run(["fusermount3", "-uz", self.where], check=False, capture_output=True)
+            subprocess.run([*self.within, "fusermount3", "-uz", self.where], check=False, capture_output=True)
             os.kill(self.pid, signal.SIGTERM)
         assert self.gone(), "the daemon did not end after the unmount"
         os.close(self.pidfd)

@@ -14,9 +14,9 @@ import threading
 class Listener:
     """Accepts connections, keeps their first bytes in `heard`, and hangs up."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, host="127.0.0.1"):
         self.heard, self.connections = [], []
-        self.server = socket.create_server(("127.0.0.1", port), backlog=64)
+        self.server = socket.create_server((host, port), backlog=64)
         self.port = self.server.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -71,6 +71,19 @@ def join(one, other):
     back.start()
     carry(one, other)
     back.join()
+
+
+class Relay(Listener):
+    """The server at another address of this machine, with the same port."""
+
+    def __init__(self, target, host):
+        self.target = int(target.rsplit(":", 1)[1])
+        super().__init__(self.target, host)
+
+    def serve(self, connection):
+        with socket.create_connection(("127.0.0.1", self.target)) as onward:
+            self.connections.append(onward)
+            join(connection, onward)
 
 
 class Tls(Listener):

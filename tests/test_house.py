@@ -11,8 +11,8 @@ from conftest import TOP
 FLOORS = {
     0: "buf str name json slice cover map list log clock journal process cachedir options option rc token target origin weburl live fetched",
     1: "http",
-    2: "api link governor reach dialect",
-    3: "item listing part lister store keep cache change report query search window secret render frame form trace",
+    2: "api link governor reach server dialect",
+    3: "item listing part lister store keep cache change look report query search window secret render frame form trace",
     4: "tree kinds access crowd guard scratch mount template op source searches views index ahead attr xattr show event summary about status verbs dir wish details assignee control comment bulk write names remove root",
     5: "fs loop launch",
     6: "main command cmd_status doctor fetch locate",

@@ -44,6 +44,23 @@ def test_killed_named_unmounted_mounted_again(mount, sandbox):
     assert m.start.returncode == 0 and os.listdir(m.where / ISSUES) == names
 
 
+@pytest.mark.parametrize("where", ["foreground", "background"])
+@pytest.mark.parametrize("name", ["TERM", "INT"])
+def test_a_signal_while_it_mounts_leaves_no_mount(sandbox, tmp_path, where, name):
+    """strace sends it within mount(2), or while fusermount3 gives the mount to an ordinary user."""
+    call = "mount" if os.geteuid() == 0 else "recvmsg"
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": sandbox.token}
+    (tmp_path / "m").mkdir()
+    traced = ["strace", "-f", "-o", tmp_path / "log", "-e", f"trace={call}", "-e", f"inject={call}:signal={name}:when=1"]
+    start = [PROGRAM, f"--url={sandbox.url}", *(["-f"] if where == "foreground" else []), tmp_path / "m"]
+    # strace ends with its last tracee, the one in the background too: without the signal it would not
+    subprocess.run([*traced, *start], env=env, capture_output=True, timeout=30)
+    left = is_mounted(tmp_path / "m")
+    if left:
+        subprocess.run(["fusermount3", "-uz", tmp_path / "m"], check=False)
+    assert f"{call}(" in (tmp_path / "log").read_text() and not left
+
+
 def test_auto_unmount(mount):
     m = mount("-o", "auto_unmount")
     assert m.start.returncode == 0, m.start.stderr

@@ -2,6 +2,7 @@
 """Long listings: fetched in parts where the server takes a time for a cursor, in order where it does not."""
 
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -80,3 +81,30 @@ def test_pages_of_events_side_by_side(mount, foretold):
         begun = sorted(r["t"] for r in asked)
         assert not foretold or begun[-1] - begun[0] < 0.05 * (len(asked) - 2), "side by side"
         m.unmount()
+
+
+def test_a_project_that_is_renamed(mount, tmp_path):
+    """Under its new name it is as it was; who stands in the old one, and a mount of it alone, go on."""
+    with Sandbox("--issues", 60) as server:
+        whole, alone = mount(server=server), mount(server=server, name="alone", source="acme/web")
+        projects, old = whole.where / "acme/projects", os.open(whole.where / "acme/projects/web/issues", os.O_RDONLY)
+        assert os.listdir(old) and os.listdir(alone.where / "issues")
+        server.control("POST", "mutate", {"op": "rename_project", "project": "web", "slug": "site"})
+        for m in (whole, alone):
+            (m.where / ".sentryfs/refresh").write_text("now\n")
+        assert sorted(os.listdir(projects)) == ["api", "desktop", "site"]
+        name = os.listdir(projects / "site/issues")[0]
+        assert name.startswith("SITE-")
+        for n, issues in enumerate((projects / "site/issues", pathlib.Path(f"/proc/self/fd/{old}"), alone.where / "issues")):
+            assert name in os.listdir(issues)
+            assert not (issues / name).is_symlink() and (issues / name / "title").read_text()
+            (issues / name / "status").write_text(("ignored\n", "unresolved\n")[n % 2])
+            assert (issues / name / "status").read_text() == ("ignored\n", "unresolved\n")[n % 2]
+            assert server.control("GET", f"issues/{name}")["status"] == ("ignored", "unresolved")[n % 2]
+            server.control("POST", "mutate", {"op": "status", "issue": name, "status": "unresolved"})
+            for m in (whole, alone):
+                (m.where / ".sentryfs/refresh").write_text("now\n")
+        assert os.readlink(whole.where / "acme/issues" / name) == f"../projects/site/issues/{name}"
+        os.close(old)
+        for m in (whole, alone):
+            m.unmount()

@@ -507,7 +507,7 @@ def test_a_value_for_every_issue_of_a_result(working, full):
     lines = (where / ".bulk/last-error").read_text().splitlines()
     assert lines == [f"{n}\tok" for n in names], "a line for each, in the order of the result"
     assert {(where / n / "priority").read_text() for n in names} == {"high\n"}
-    assert len(full.requests()) == len(changed)
+    assert len(full.requests()) == 2 * len(changed), "and a look at what each request did"
     full.forget()
     assert attempt(where / ".bulk/priority", "high") is None and full.requests() == [], "it is so already"
 

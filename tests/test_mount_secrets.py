@@ -354,20 +354,6 @@ def test_what_is_not_trusted_is_refused(mount, sandbox, front, authority, tmp_pa
     assert sandbox.requests() == [] and sandbox.token not in m.start.stderr
 
 
-def test_a_certificate_that_changes_under_a_mount(mount, sandbox, front, authority, tmp_path):
-    tls = front("IP:127.0.0.1")
-    m = tls_mount(mount, sandbox, f"https://127.0.0.1:{tls.port}", f"--cacert={authority.pem}", "--timeout=3")
-    assert m.sh(f"ls {ISSUES}").returncode == 0
-    tls.stop()
-    other = Authority(tmp_path / "another").certificate("server", "IP:127.0.0.1")
-    another = Tls(sandbox.url, other, port=tls.port)
-    sandbox.forget()
-    assert read_errno(m.where / "acme/teams.tsv") == "EPROTO"
-    assert sandbox.requests() == []
-    another.stop()
-    assert "certificate" in (m.where / ".sentryfs/errors").read_text()
-
-
 def test_a_client_certificate(mount, sandbox, front, authority):
     tls = front("IP:127.0.0.1", ca=authority.pem)
     url = f"https://127.0.0.1:{tls.port}"

@@ -4,6 +4,7 @@
 import hashlib
 import os
 import pathlib
+import resource
 import re
 import signal
 import sqlite3
@@ -391,6 +392,27 @@ def test_what_was_before_a_write_is_not_there_after_a_kill_at_once(kept, server,
     m = kept("-ooffline")
     done = m.sh(f"cat {ISSUES}/{first[0]}/status")
     assert done.stdout == "resolved\n" or (done.returncode == 1 and done.stdout == "")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_own_write_on_a_full_disk(kept, server, cache, when):
+    """What cannot be dropped from the store any more must not be there at the next mount either."""
+    m = kept()
+    name, other = sorted(os.listdir(m.where / ISSUES))[:2]
+    assert (m.where / ISSUES / name / "status").read_text() == "unresolved\n"
+    m.unmount()
+    m = kept()
+    assert (m.where / ISSUES / name / "status").read_text() == "unresolved\n"
+    resource.prlimit(m.pid, resource.RLIMIT_FSIZE, (0, 0))
+    if when == "before":
+        (m.where / ISSUES / other / "details.json").read_text()
+        wait_until(lambda: m.status()["store"].startswith("memory only: "), "the store to fail")
+    (m.where / ISSUES / name / "status").write_text("resolved\n")
+    assert (m.where / ISSUES / name / "status").read_text() == "resolved\n"
+    wait_until(lambda: m.status()["store"].startswith("memory only: "), "the store to fail")
+    m.unmount()
+    m = kept()
+    assert (m.where / ISSUES / name / "status").read_text() == "resolved\n"
 
 
 def test_killed(kept, server, cache):

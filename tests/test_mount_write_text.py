@@ -450,6 +450,64 @@ def test_bulk_answers_each_line(shared, web, sandbox):
     assert sent(sandbox) == []
 
 
+def said_of(bulk):
+    return dict(line.split("\t", 1) for line in (bulk / "last-error").read_text().splitlines())
+
+
+def test_bulk_tells_what_the_server_skipped(shared, web, sandbox):
+    """An id that the server does not have any more is skipped without a word: one look tells."""
+    three, bulk = shared.issues(3), bulk_of(web)
+    away = three[1]
+    sandbox.control("POST", "mutate", {"op": "delete", "issue": away.name})
+    sandbox.forget()
+    assert attempt(bulk / "status", "".join(f"{i.name} resolved\n" for i in three)) == ("close", "ENOENT")
+    assert merged(sandbox) == [({i.name for i in three}, {"status": "resolved"})]
+    looks = [r for r in asked(sandbox) if r[0] == "GET"]
+    assert len(looks) == 1 and looks[0][1] == "issues/", "one request more"
+    said = said_of(bulk)
+    assert said.pop(away.name).startswith("ENOENT ") and set(said.values()) == {"ok"} and len(said) == 2
+    assert {i.server()["status"] for i in three if i is not away} == {"resolved"}
+
+
+@pytest.mark.parametrize("fault", [{"reset": 0, "keep": True}, {"cut": 5, "keep": True}, {"status": 502, "body": "<html>", "keep": True}],
+                         ids=["no-answer", "cut", "proxy"])
+def test_bulk_without_an_answer_is_looked_after(shared, web, sandbox, fault):
+    two, bulk = shared.issues(2), bulk_of(web)
+    sandbox.faults({"method": "PUT", "path": "/organizations/acme/issues/$", **fault})
+    assert attempt(bulk / "status", "".join(f"{i.name} ignored\n" for i in two)) is None
+    assert [r[0] for r in asked(sandbox)] == ["PUT", "GET"], "sent once, looked after once"
+    assert set(said_of(bulk).values()) == {"ok"}
+    assert [i.read("status") for i in two] == ["ignored\n"] * 2 == [i.server()["status"] + "\n" for i in two]
+    assert "seen to be done to 2 of 2" in (web.where / ".sentryfs/changes").read_text()
+
+
+@pytest.mark.parametrize("fault", [{"reset": 0, "drop": True}, {"status": 502, "body": "<html>"}], ids=str)
+def test_bulk_that_was_not_done_is_told(shared, web, sandbox, fault):
+    two, bulk = shared.issues(2), bulk_of(web)
+    sandbox.faults({"method": "PUT", "path": "/organizations/acme/issues/$", **fault})
+    assert attempt(bulk / "status", "".join(f"{i.name} resolved\n" for i in two)) == ("close", "EIO")
+    assert [r[0] for r in asked(sandbox)] == ["PUT", "GET"]
+    assert all("it was not done" in line for line in said_of(bulk).values()) and len(said_of(bulk)) == 2
+    assert [i.read("status") for i in two] == ["unresolved\n"] * 2
+    sandbox.faults({"path": "/organizations/acme/issues/$", **fault})
+    sandbox.forget()
+    assert attempt(bulk / "status", "".join(f"{i.name} resolved\n" for i in two)) == ("close", "EIO")
+    assert all("it is not known whether" in line for line in said_of(bulk).values())
+
+
+def test_merge_without_an_answer_is_looked_after(shared, web, sandbox):
+    one, other, third = shared.issues(3)
+    sandbox.faults({"method": "PUT", "path": "/organizations/acme/issues/$", "reset": 0, "keep": True})
+    assert attempt(one / "merge", other.name) is None
+    assert [r[0] for r in asked(sandbox)] == ["PUT", "GET"]
+    assert one.server()["merged"] != other.server()["merged"]
+    home, away = (other, one) if one.server()["merged"] else (one, other)
+    wait_until(away.path.is_symlink, "the kernel to ask for the name again", 3)
+    sandbox.faults({"method": "PUT", "path": "/organizations/acme/issues/$", "reset": 0, "drop": True})
+    assert attempt(home / "merge", third.name) == ("close", "EIO")
+    assert "it was not done" in home.error() and not third.server()["merged"]
+
+
 @pytest.mark.parametrize("text", ["\n", " \n\n", "\0", "resolved\n", "* resolved\n", "is:unresolved resolved\n",
                                   " resolved\n",
                                   "WEB-ZZZZ resolved\n"], ids=ascii)

@@ -6,11 +6,9 @@
 
 #include "sentryfs/buf.h"
 #include "sentryfs/clock.h"
-#include "sentryfs/governor.h"
 #include "sentryfs/http.h"
 #include "sentryfs/journal.h"
 #include "sentryfs/list.h"
-#include "sentryfs/reach.h"
 
 /*
  * Sentry's API: base URL, authorization, retries, rate limits, paging, and one
@@ -35,13 +33,13 @@ enum api_class {
 struct api {
 	struct transport *transport; /* borrowed; may be replaced while nothing is in flight */
 	const struct clock *clock;
-	char *origin;		  /* owned */
+	struct list servers;	  /* owned: struct server, the mount's own first, then those of regions */
+	const char *origin;	  /* of the first */
 	char *authorization;	  /* owned, wiped */
 	unsigned tokens;	  /* how many there were before this one */
 	void (*renew)(void *arg); /* may call api_set_token(): the server refuses this one; or NULL */
 	void *renew_arg;
 	unsigned timeout_s;
-	struct governor governors[API_CLASSES];
 	struct list waiting; /* calls that have a time to wait for */
 	struct list running; /* and those that were sent */
 	struct journal requests, errors, changes;
@@ -52,10 +50,6 @@ struct api {
 	bool answered; /* since the last tick: there may be room for who waits */
 	bool offline;  /* nothing is sent: every call ends with -EHOSTUNREACH */
 	uint64_t sent;
-	int64_t offline_since; /* ms, -1 while the server answers */
-	int64_t online_since;  /* ms, -1 until it has answered once */
-	struct reach reach;
-	struct api_call *probe; /* while it looks whether the server is back */
 };
 
 int api_init(struct api *a, const char *origin, const char *token, unsigned timeout_s, const struct clock *clock);
@@ -83,14 +77,15 @@ struct api_answer {
 typedef void api_done_fn(void *arg, struct api_answer *answer);
 
 struct api_request {
-	const char *method; /* GET, PUT, POST or DELETE */
-	const char *path;   /* below origin/api/0/ */
-	const char *cursor; /* NULL: the first page */
-	const char *body;   /* JSON, or NULL */
-	unsigned within_ms; /* an answer must have come by then; 0: the api's timeout */
-	bool ahead;	    /* nobody waits for it yet: it gives way */
-	bool bulk;	    /* who waits for it asks for much: it gives way too, to who does not */
-	unsigned delay_ms;  /* it is not sent before */
+	const char *method;   /* GET, PUT, POST or DELETE */
+	const char *path;     /* below origin/api/0/ */
+	const char *cursor;   /* NULL: the first page */
+	const char *body;     /* JSON, or NULL */
+	unsigned within_ms;   /* an answer must have come by then; 0: the api's timeout */
+	bool ahead;	      /* nobody waits for it yet: it gives way */
+	bool bulk;	      /* who waits for it asks for much: it gives way too, to who does not */
+	unsigned delay_ms;    /* it is not sent before */
+	struct server *probe; /* it goes there, once, whatever is held back; NULL: where its path belongs */
 };
 
 struct api_call;
@@ -105,6 +100,11 @@ struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_
 void api_cancel(struct api_call *c);
 /* Somebody waits for it now, who is as `rq` says: `bulk`, and slowed (`delay_ms`) or not. */
 void api_hurry(struct api_call *c, const struct api_request *rq);
+
+/* Are requests for it not answered, by whatever server they go to? */
+bool api_is_away(struct api *a, const char *path);
+/* What that server told of the limit that GETs of it meet; borrowed, NULL without memory. */
+const struct governor *api_governor(struct api *a, const char *path);
 
 /* Starts what has waited long enough. Returns ms until it wants to be called
  * again, -1 when nothing waits. */

@@ -25,6 +25,7 @@ struct change_step {
 	char *expect;	   /* owned; JSON that the answer must cover, NULL: success is enough */
 	bool delta;	   /* the answer has only what was changed */
 	char *check;	   /* owned; what GET tells whether it was done, NULL: nothing does */
+	bool many;	   /* a bulk request: `check` lists its issues, of which each is told apart */
 	enum change_effect effect;
 	int comments;
 	bool follows;	      /* is left out when the step before it failed */
@@ -33,15 +34,18 @@ struct change_step {
 	/* how it ended */
 	bool sent;
 	int error;
-	long status; /* HTTP status, 0: no answer, or not sent */
+	int *errors;	   /* of each issue, owned; NULL: all have `error` */
+	struct blob *told; /* a good answer, shared, while the issues are looked at */
+	long status;	   /* HTTP status, 0: no answer, or not sent */
 	bool lacks_scope;
 	char *words; /* what the server or libcurl said, owned; may be NULL */
 };
 
 /* One line of what was written into a bulk file, and what became of it. */
 struct change_line {
-	char *name;  /* owned */
-	size_t step; /* the last of its steps; SIZE_MAX: nothing was sent */
+	char *name;		  /* owned */
+	const struct item *issue; /* borrowed of the step, NULL: nothing was sent */
+	size_t step;		  /* the last of its steps; SIZE_MAX: nothing was sent */
 	int error;
 	char *words; /* owned; may be NULL */
 };
@@ -99,6 +103,8 @@ int change_outdate(struct change *c, const char *key);
 int change_start(struct change *c);
 /* The waiter is told when the change has ended. */
 void change_wait(struct change *c, struct waiter *w);
+/* How the step ended for its issue. */
+int change_error_of(const struct change_step *step, const struct item *issue);
 /* The first step that failed, or NULL. */
 const struct change_step *change_failed(const struct change *c);
 

@@ -6,6 +6,11 @@
 
 struct fs;
 
+/* From now on what would end the program waits for fs_loop: killed between the mount and that, it
+ * would leave a mount that nobody answers. 0 or -errno. */
+int fs_hold_signals(void);
+/* Has one that asks to stop come? A child would not have it. */
+bool fs_is_to_stop(void);
 /* Mounts: after this, requests wait in /dev/fuse for fs_loop. 0 or -errno, a
  * sentence on standard error. The mount point is left when fs is freed. */
 int fs_new(struct mount *m, struct fs **ret);

@@ -31,9 +31,10 @@ struct http_request {
 	const char *authorization; /* a whole header line; secret */
 	const char *body;	   /* JSON, or NULL */
 	unsigned timeout_ms;	   /* for the whole answer */
+	bool anew;		   /* the server's address is looked up, though it was known: it may have moved */
 };
 
-/* -EHOSTUNREACH and -ECONNREFUSED mean that no connection was made: nothing was sent. */
+/* -EHOSTUNREACH, -ECONNREFUSED and -EPROTO (TLS) mean that no connection was made: nothing was sent. */
 
 /* Called once for each request that was not cancelled, never from submit. The
  * response is the transport's; bytes may be taken out of it with buf_to_blob. */

@@ -99,6 +99,8 @@ int64_t item_ms(const struct item_class *class, const cJSON *entry);
 int item_apply(struct item *i, struct str delta, int64_t now, const struct timespec *wall);
 /* From now on it is in no listing. */
 int item_set_gone(struct item *i, enum item_gone how, int64_t now);
+/* Is the issue one of the project's, whatever that was called when either was asked for? */
+bool item_is_in(const struct item *issue, const struct item *project);
 /* By scope and id (an issue: its short id); borrowed, NULL when unknown. */
 struct item *item_find(const struct item_store *s, const char *scope, struct str id);
 struct item *item_ref(struct item *i);

@@ -22,9 +22,9 @@ bool keep_find(struct cache *c, const struct cache_want *want, struct kept *k);
 bool keep_find_item(struct cache *c, const struct item_class *class, const char *scope, struct str id,
 		    struct item **ret);
 
-/* Is what an earlier mount was told at that time given out while a newer answer is asked
- * for? False of what this mount was told. */
-bool keep_is_good(const struct cache *c, int64_t fetched, int64_t fresh_ms);
+/* Is what an earlier mount was told of `key` at that time given out while a newer answer is
+ * asked for? False of what this mount was told. */
+bool keep_is_good(const struct cache *c, const char *key, int64_t fetched, int64_t fresh_ms);
 
 void keep_later(struct resource *r); /* at a turn of the loop, when nothing hurries */
 void keep_now(struct resource *r);   /* what keep_later() was told of, before it goes */

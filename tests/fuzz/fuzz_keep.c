@@ -64,7 +64,7 @@ static void look(struct cache *cache, const struct item_class *class)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct store *store;
-	struct api api = {.clock = &clock_system, .offline_since = -1};
+	struct api api = {.clock = &clock_system};
 	struct str item = fuzz_str(data, size), listing;
 	const struct item_class *class;
 	struct cache cache;

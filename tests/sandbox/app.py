@@ -38,6 +38,7 @@ def options(argv):
     p.add_argument("--without", default="", metavar="A,B", help="these parts of an issue are not there, such as hashes")
     p.add_argument("--dump-bytes", type=number, default=0, help="issues with attachments have a core.dmp too, of "
                    "about so many bytes")
+    p.add_argument("--organization", default="acme", metavar="SLUG", help="the organization's name (acme)")
     p.add_argument("--region-url", metavar="URL", help="where the organization says that it lives")
     p.add_argument("--events-from", metavar="DIR", help="adds the project `reference`, made from event files")
     p.add_argument("--gallery", action="store_true", help="adds the project `gallery`, an issue of each platform")

@@ -109,7 +109,7 @@ class World:
         self.version = 1
         self.log, self.epoch = [], 0    # issues that changed, in order; the epoch grows when the log says too little
         created = iso(self.now0 - 700 * DAY)
-        self.slug, self.name, self.id = "acme", "Acme Corporation", "4503"
+        self.slug, self.name, self.id = args.organization, f"{args.organization.capitalize()} Corporation", "4503"
         self.created = created
         self.people = People(args.seed, [s for s in (args.scopes or "").split(",") if s], created)
         self.issues, self.order, self.shadows = {}, [], {}

@@ -86,6 +86,7 @@ static inline void looker_init(struct looker *l)
 struct script_transfer {
 	char *method, *url, *body;
 	unsigned timeout_ms;
+	bool anew;
 	http_done *done;
 	void *arg;
 	bool ended, cancelled;
@@ -115,6 +116,7 @@ static inline void *script_submit(struct transport *t, const struct http_request
 				      .url = strdup(rq->url),
 				      .body = strdup(rq->body ? rq->body : ""),
 				      .timeout_ms = rq->timeout_ms,
+				      .anew = rq->anew,
 				      .done = done,
 				      .arg = arg};
 	assert_true(x->method && x->url && x->body);

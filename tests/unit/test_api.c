@@ -5,7 +5,7 @@
  */
 #include "script.h"
 
-#include "sentryfs/api.h"
+#include "sentryfs/server.h"
 
 struct fixture {
 	struct script script;
@@ -40,6 +40,14 @@ static void end(struct fixture *f)
 {
 	api_done(&f->api);
 	script_done(&f->script);
+}
+
+/* Who answers; *since as servers_online() tells it. */
+static enum servers_online online(const struct fixture *f, int64_t *since)
+{
+	int64_t ignored;
+
+	return servers_online(&f->api, since ? since : &ignored);
 }
 
 static struct api_call *send(struct fixture *f, const char *path, const char *cursor)
@@ -174,14 +182,17 @@ static void test_retries(void **state)
 	assert_int_equal(api_tick(&f.api), -1);
 	assert_int_equal(f.script.n, 3);
 
+	/* the first time at the address that is known, then it is looked up */
 	get(&f, "organizations/o/");
+	assert_false(f.script.transfers[3].anew);
 	script_break(&f.script, 3, -ECONNRESET);
-	assert_true(f.api.offline_since >= 0);
+	assert_int_equal(online(&f, NULL), SERVERS_NONE);
 	wait_exactly(&f, 200);
+	assert_true(f.script.transfers[4].anew);
 	script_answer(&f.script, 4, 200, NULL, "{}");
 	assert_int_equal(f.answers, 2);
 	assert_int_equal(f.error, 0);
-	assert_int_equal(f.api.offline_since, -1);
+	assert_int_equal(online(&f, NULL), SERVERS_ALL);
 
 	get(&f, "organizations/o/");
 	for (size_t i = 5; i < 8; i++) {
@@ -199,7 +210,7 @@ static void test_retries(void **state)
 static void test_no_retry(void **state)
 {
 	static const long statuses[] = {301, 400, 401, 403, 404, 409, 410, 422, 500, 501};
-	static const int errors[] = {-EFBIG, -EPROTO, -ENOMEM, -ETIMEDOUT};
+	static const int errors[] = {-EFBIG, -ENOMEM, -ETIMEDOUT};
 	struct fixture f;
 	unsigned n = 0;
 
@@ -484,6 +495,7 @@ static void test_away(void **state)
 	for (size_t i = 0; i < sizeof(pauses) / sizeof(*pauses); i++) {
 		script_asked(&f.script, n, "");
 		assert_int_equal(f.script.transfers[n].timeout_ms, REACH_PROBE_MS);
+		assert_true(f.script.transfers[n].anew);
 		script_break(&f.script, n++, -EHOSTUNREACH);
 		/* where nobody asks there is time */
 		assert_int_equal(api_tick(&f.api), REACH_PAUSE_MS);
@@ -495,7 +507,7 @@ static void test_away(void **state)
 	/* whatever it answers, it is there */
 	script_answer(&f.script, n, 502, NULL, "");
 	assert_int_equal(api_tick(&f.api), -1);
-	assert_int_equal(f.api.offline_since, -1);
+	assert_int_equal(online(&f, NULL), SERVERS_ALL);
 	get(&f, "organizations/o/");
 	script_answer(&f.script, n + 1, 200, NULL, "{}");
 	assert_int_equal(f.error, 0);
@@ -524,6 +536,127 @@ static void test_away_meanwhile(void **state)
 	end(&f);
 }
 
+static char *region_of(void *arg, struct str organization)
+{
+	(void)arg;
+	return str_eqz(organization, "home") ? NULL : strdup(str_eqz(organization, "a") ? "https://a" : "https://b");
+}
+
+static void sent_to(const struct fixture *f, size_t i, const char *method, const char *url)
+{
+	assert_true(i < f->script.n);
+	assert_string_equal(f->script.transfers[i].method, method);
+	assert_string_equal(f->script.transfers[i].url, url);
+}
+
+/* One region is away: it is looked for there, and the others go on. */
+static void test_a_region_away(void **state)
+{
+	struct api_request put = {.method = "PUT", .path = "organizations/b/issues/1/", .body = "{}"};
+	struct fixture f;
+	int64_t since, lost;
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(online(&f, &since), SERVERS_ALL);
+	assert_int_equal(since, -1);
+	f.api.region = region_of;
+	get(&f, "organizations/");
+	script_answer(&f.script, 0, 200, NULL, "[]");
+	lost = ++f.script.clock.now;
+	assert_non_null(api_send(&f.api, &put, on_answer, &f));
+	sent_to(&f, 1, "PUT", "https://b/api/0/organizations/b/issues/1/");
+	script_break(&f.script, 1, -ECONNREFUSED);
+	/* who was heard of before that may be away too */
+	assert_int_equal(online(&f, &since), SERVERS_NONE);
+	assert_int_equal(since, lost);
+	assert_true(api_is_away(&f.api, "projects/b/web/"));
+	assert_false(api_is_away(&f.api, "projects/a/web/"));
+
+	get(&f, "projects/b/web/");
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 2);
+	assert_int_equal(f.error, -ECONNREFUSED);
+	assert_non_null(strstr(f.words, "https://b: the line went dead"));
+	put.path = "organizations/a/issues/1/";
+	assert_non_null(api_send(&f.api, &put, on_answer, &f));
+	get(&f, "organizations/home/");
+	sent_to(&f, 2, "PUT", "https://a/api/0/organizations/a/issues/1/");
+	sent_to(&f, 3, "GET", "https://h/api/0/organizations/home/");
+	script_answer(&f.script, 2, 200, NULL, "{}");
+	assert_int_equal(f.error, 0);
+	script_answer(&f.script, 3, 200, NULL, "{}");
+	assert_int_equal(online(&f, &since), SERVERS_SOME);
+	assert_int_equal(since, lost);
+
+	/* two at once are looked for, each by itself */
+	wait_exactly(&f, REACH_FIRST_MS);
+	sent_to(&f, 4, "GET", "https://b/api/0/");
+	get(&f, "organizations/home/");
+	for (size_t i = 5; i < 8; i++) {
+		script_break(&f.script, i, -EHOSTUNREACH);
+		f.script.clock.now += i == 5 ? 200 : i == 6 ? 800 : 0;
+		api_tick(&f.api);
+	}
+	lost = f.script.clock.now;
+	assert_int_equal(f.error, -EHOSTUNREACH);
+	script_break(&f.script, 4, -ECONNREFUSED);
+	get(&f, "organizations/home/");
+	get(&f, "organizations/b/");
+	assert_int_equal(api_tick(&f.api), REACH_FIRST_MS);
+	f.script.clock.now += REACH_FIRST_MS;
+	assert_int_equal(api_tick(&f.api), REACH_FIRST_MS);
+	sent_to(&f, 8, "GET", "https://h/api/0/");
+	wait_exactly(&f, REACH_FIRST_MS);
+	sent_to(&f, 9, "GET", "https://b/api/0/");
+	script_answer(&f.script, 9, 502, NULL, "");
+	assert_int_equal(online(&f, &since), SERVERS_SOME);
+	assert_true(since < lost);
+	get(&f, "organizations/b/");
+	sent_to(&f, 10, "GET", "https://b/api/0/organizations/b/");
+	script_answer(&f.script, 10, 200, NULL, "{}");
+	script_answer(&f.script, 8, 200, NULL, "{}");
+	assert_int_equal(online(&f, &since), SERVERS_ALL);
+	assert_int_equal(since, f.script.clock.now);
+	end(&f);
+}
+
+/* What one region's limits leave is not the other's matter. */
+static void test_a_region_refuses(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.api.region = region_of;
+	get(&f, "organizations/b/");
+	script_answer(&f.script, 0, 429, "Retry-After: 20\r\n", "{}");
+	get(&f, "organizations/b/");
+	assert_int_equal(f.script.n, 1);
+	get(&f, "organizations/a/");
+	sent_to(&f, 1, "GET", "https://a/api/0/organizations/a/");
+	script_answer(&f.script, 1, 200, NULL, "{}");
+	assert_int_equal(f.error, 0);
+	assert_ptr_not_equal(api_governor(&f.api, "organizations/a/"), api_governor(&f.api, "organizations/b/"));
+	end(&f);
+}
+
+/* A server that tells of ever more regions: those beyond the maximum are asked for through it. */
+static void test_regions_have_a_maximum(void **state)
+{
+	struct fixture f;
+	char origin[32];
+
+	(void)state;
+	begin(&f);
+	for (int i = 1; i < SERVERS_MAX + 3; i++) {
+		snprintf(origin, sizeof(origin), "https://%d", i);
+		assert_string_equal(server_of(&f.api, origin)->origin, i < SERVERS_MAX ? origin : "https://h");
+	}
+	assert_string_equal(server_of(&f.api, "https://1")->origin, "https://1");
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -541,6 +674,9 @@ int main(void)
 		cmocka_unit_test(test_reference),
 		cmocka_unit_test(test_away),
 		cmocka_unit_test(test_away_meanwhile),
+		cmocka_unit_test(test_a_region_away),
+		cmocka_unit_test(test_a_region_refuses),
+		cmocka_unit_test(test_regions_have_a_maximum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,33 @@ static void many(struct fixture *f, unsigned n)
 	begin_with(f, b.data);
 }
 
+#define LOOK ISSUES "?project=7&limit=100&"
+#define LOOK_END "groupStatsPeriod=&collapse=filtered&collapse=unhandled"
+
+/* The newest request looks at these issues of many()'s; it is answered with each of them, with `members` in
+ * the place of theirs, but for `missing`. */
+static void looked(struct fixture *f, unsigned from, unsigned to, unsigned missing, const char *members)
+{
+	cleanup_buf struct buf url = {0}, rows = {0};
+
+	buf_init(&url, 1 << 20);
+	buf_init(&rows, 1 << 20);
+	buf_puts(&url, LOOK);
+	buf_addc(&rows, '[');
+	for (unsigned i = from; i <= to; i++) {
+		buf_printf(&url, "group=%u&", 100000 + i);
+		if (i != missing)
+			buf_printf(&rows, "%s{\"id\":\"%u\",\"shortId\":\"WEB-%u\",\"project\":{\"slug\":\"web\"},%s}",
+				   rows.len > 1 ? "," : "", 100000 + i, i, members);
+	}
+	buf_puts(&url, LOOK_END);
+	buf_addc(&url, '\0');
+	buf_puts(&rows, "]");
+	buf_addc(&rows, '\0');
+	script_asked(&f->script, f->script.n - 1, url.data);
+	answer(f, 200, rows.data);
+}
+
 static struct node *bulk(struct fixture *f, const char *name)
 {
 	return entry(f, entry(f, f->issues, ".bulk"), name);
@@ -85,12 +112,14 @@ static void test_one_request(void **state)
 	       "{\"id\":\"100004\",\"shortId\":\"WEB-4\",\"project\":{\"slug\":\"web\"},\"status\":\"resolved\"}");
 	sent(&f, "PUT", ISSUES "?id=100001&id=100002&id=100003", "{\"status\":\"resolved\"}");
 	answer(&f, 200, "{\"status\":\"resolved\",\"statusDetails\":{}}");
+	waits(&r);
+	looked(&f, 1, 3, 0, "\"status\":\"resolved\",\"statusDetails\":{}");
 	succeeded(&r);
 	last_error_is(&f, "WEB-1\tok\nweb-2\tok\n4\tok\nWEB-3\tok\n"); /* as they were written */
 	reads(&f, f.issue, "status", "resolved\n");
 	assert_false(is_listed(&f, f.issues, "WEB-3"));
 	assert_true(is_listed(&f, f.issues, "WEB-4"));
-	assert_int_equal(f.script.n, 5);
+	assert_int_equal(f.script.n, 6);
 	end(&f);
 }
 
@@ -108,11 +137,12 @@ static void test_values(void **state)
 	answer(&f, 400, "{\"assignedTo\":[\"Unknown actor input\"]}");
 	sent(&f, "PUT", ISSUES "?id=100002", "{\"assignedTo\":\"user:7\"}");
 	answer(&f, 200, "{\"assignedTo\":{\"type\":\"user\",\"id\":\"7\"}}");
+	looked(&f, 2, 2, 0, "\"assignedTo\":{\"type\":\"user\",\"id\":\"7\"}");
 	failed(&r, -EINVAL);
 	last_error_is(&f, "WEB-1\tEINVAL HTTP 400: assignedTo: Unknown actor input\nWEB-2\tok\n"
 			  "WEB-3\tEINVAL HTTP 400: assignedTo: Unknown actor input\nWEB-4\tok\n"
 			  "WEB-5\tEINVAL one name is taken, without spaces\n");
-	assert_int_equal(f.script.n, 5);
+	assert_int_equal(f.script.n, 6);
 	end(&f);
 }
 
@@ -133,12 +163,13 @@ static void test_bad_lines(void **state)
 	       "{\"id\":\"9\",\"shortId\":\"APP-1\",\"project\":{\"slug\":\"app\"},\"status\":\"unresolved\"}");
 	sent(&f, "PUT", ISSUES "?id=100002", "{\"status\":\"resolved\"}");
 	answer(&f, 200, "{\"status\":\"resolved\"}");
+	looked(&f, 2, 2, 0, "\"status\":\"resolved\"");
 	failed(&r, -EINVAL);
 	last_error_is(&f,
 		      "WEB-1\tEINVAL a line is written SHORT-ID VALUE\nWEB-1\tEINVAL that is not a status\n"
 		      "?\tEINVAL a line is written SHORT-ID VALUE\n"
 		      "WEB-9\tENOENT No such file or directory\nAPP-1\tEXDEV Invalid cross-device link\nWEB-2\tok\n");
-	assert_int_equal(f.script.n, 6);
+	assert_int_equal(f.script.n, 7);
 	end(&f);
 }
 
@@ -187,23 +218,28 @@ static void test_hundreds(void **state)
 		buf_printf(&lines, "WEB-%u true\n", i);
 	buf_addc(&lines, '\0');
 	handle_free(save(&f, &r, bulk(&f, "hasSeen"), lines.data));
-	for (size_t i = 3; i < 6; i++) {
-		assert_int_equal(f.script.n, i + 1);
-		assert_string_equal(f.script.transfers[i].body, "{\"hasSeen\":true}");
-		assert_int_equal(count(f.script.transfers[i].url, "id="), i < 5 ? 100 : 50);
-		ids += count(f.script.transfers[i].url, "id=1");
+	for (unsigned i = 0; i < 3; i++) {
+		const struct script_transfer *put = &f.script.transfers[f.script.n - 1];
+
+		assert_string_equal(put->body, "{\"hasSeen\":true}");
+		assert_int_equal(count(put->url, "id="), i < 2 ? 100 : 50);
+		ids += count(put->url, "id=1");
 		waits(&r);
 		/* the second is refused */
-		answer(&f, i == 4 ? 500 : 200, i == 4 ? "{}" : "{\"hasSeen\":true}");
+		answer(&f, i == 1 ? 500 : 200, i == 1 ? "{}" : "{\"hasSeen\":true}");
+		if (i != 1)
+			looked(&f, i * 100 + 1, i < 2 ? i * 100 + 100 : 250, 0, "\"hasSeen\":true");
 	}
 	assert_int_equal(ids, 250);
 	failed(&r, -EIO);
 	reads(&f, f.issue, "hasSeen", "true\n");
 	reads(&f, entry(&f, f.issues, "WEB-101"), "hasSeen", "false\n");
 	reads(&f, entry(&f, f.issues, "WEB-201"), "hasSeen", "true\n");
-	assert_int_equal(f.script.n, 6);
+	assert_int_equal(f.script.n, 8);
 	end(&f);
 }
+
+#define IGNORED ",\"status\":\"ignored\",\"substatus\":\"archived_until_escalating\""
 
 /* Another kind of ignored: unresolved first, of the same issues. */
 static void test_two_steps(void **state)
@@ -223,6 +259,9 @@ static void test_two_steps(void **state)
 	answer(&f, 200, "{\"status\":\"unresolved\"}");
 	sent(&f, "PUT", ISSUES "?id=5&id=7", "{\"status\":\"ignored\",\"substatus\":\"archived_until_escalating\"}");
 	answer(&f, 200, "{\"status\":\"ignored\",\"substatus\":\"archived_until_escalating\"}");
+	/* one look, at the end of both */
+	script_asked(&f.script, f.script.n - 1, LOOK "group=5&group=7&" LOOK_END);
+	answer(&f, 200, "[" ISSUE_WITH("7", "WEB-3", IGNORED) "," ISSUE_WITH("5", "WEB-1", IGNORED) "]");
 	sent(&f, "PUT", ISSUES "?id=6", "{\"status\":\"ignored\",\"substatus\":\"archived_until_escalating\"}");
 	answer(&f, 204, "");
 	failed(&r, -ENOENT);
@@ -245,6 +284,7 @@ static void test_no_value(void **state)
 	handle_free(save(&f, &r, bulk(&f, "assignedTo"), "WEB-1 none\n"));
 	sent(&f, "PUT", ISSUES "?id=5", "{\"assignedTo\":\"\"}");
 	answer(&f, 200, "{\"assignedTo\":null}");
+	answer(&f, 200, "[" ISSUE_WITH("5", "WEB-1", ",\"assignedTo\":null") "]");
 	succeeded(&r);
 	end(&f);
 }
@@ -261,11 +301,12 @@ static void test_twice(void **state)
 			 "WEB-1 resolved\nWEB-1 unresolved\nWEB-2 resolved\nweb-1 resolved\nWEB-1 ignored\n"));
 	sent(&f, "PUT", ISSUES "?id=100001&id=100002", "{\"status\":\"resolved\"}");
 	answer(&f, 200, "{\"status\":\"resolved\"}");
+	looked(&f, 1, 2, 0, "\"status\":\"resolved\"");
 	failed(&r, -EINVAL);
 	last_error_is(&f, "WEB-1\tok\nWEB-1\tEINVAL a line before this one has another value for the issue\n"
 			  "WEB-2\tok\nweb-1\tok\n"
 			  "WEB-1\tEINVAL a line before this one has another value for the issue\n");
-	assert_int_equal(f.script.n, 4);
+	assert_int_equal(f.script.n, 5);
 	end(&f);
 }
 
@@ -288,8 +329,9 @@ static void test_interrupted(void **state)
 	handle_free(h);
 	answer(&f, 500, "{}");
 	answer(&f, 200, "{\"status\":\"ignored\",\"substatus\":\"archived_until_escalating\"}");
+	looked(&f, 2, 2, 0, "\"status\":\"ignored\",\"substatus\":\"archived_until_escalating\"");
 	last_error_is(&f, "WEB-1\tEIO HTTP 500: \nWEB-2\tok\n");
-	assert_int_equal(f.script.n, 5);
+	assert_int_equal(f.script.n, 6);
 	end(&f);
 }
 
@@ -326,17 +368,20 @@ static void test_seen(void **state)
 	answer(&f, 200, ISSUE_WITH("9", "WEB-9", UNRESOLVED));
 	sent(&f, "PUT", ISSUES "?id=100001&id=9", "{\"status\":\"resolved\"}");
 	answer(&f, 200, "{\"status\":\"resolved\"}");
+	/* a look that fails takes nothing back from what the server said */
+	script_asked(&f.script, f.script.n - 1, LOOK "group=100001&group=9&" LOOK_END);
+	answer(&f, 400, "{}");
 	succeeded(&r);
-	assert_int_equal(f.script.n, 6);
+	assert_int_equal(f.script.n, 7);
 	reads(&f, entry(&f, f.issues, "WEB-9"), "status", "resolved\n");
-	assert_int_equal(f.script.n, 6);
+	assert_int_equal(f.script.n, 7);
 	script_run(&f.mount, &r, verb_open, f.details, NULL);
-	script_asked(&f.script, 6, ISSUES "WEB-1/");
+	script_asked(&f.script, 7, ISSUES "WEB-1/");
 	answer(&f, 200, "{\"new\":1}");
 	assert_int_equal(r.form, REPLY_OPENED);
 	handle_free(r.handle);
 	script_run(&f.mount, &r, verb_open, entry(&f, entry(&f, f.issues, "WEB-9"), "details.json"), NULL);
-	script_asked(&f.script, 7, ISSUES "WEB-9/");
+	script_asked(&f.script, 8, ISSUES "WEB-9/");
 	answer(&f, 200, "{\"new\":9}");
 	assert_int_equal(r.form, REPLY_OPENED);
 	handle_free(r.handle);
@@ -359,8 +404,86 @@ static void test_waits(void **state)
 	/* it is so already */
 	sent(&f, "PUT", ISSUES "?id=100002", "{\"status\":\"resolved\"}");
 	answer(&f, 200, "{\"status\":\"resolved\"}");
+	looked(&f, 2, 2, 0, "\"status\":\"resolved\"");
 	succeeded(&all);
-	assert_int_equal(f.script.n, 5);
+	assert_int_equal(f.script.n, 6);
+	end(&f);
+}
+
+/* The server skips ids that it does not have, and says nothing of it. */
+static void test_skipped(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	many(&f, 3);
+	handle_free(save(&f, &r, bulk(&f, "status"), "WEB-1 resolved\nWEB-2 resolved\nWEB-3 resolved\n"));
+	answer(&f, 200, "{\"status\":\"resolved\",\"substatus\":null}");
+	looked(&f, 1, 3, 2, "\"status\":\"resolved\",\"substatus\":null");
+	failed(&r, -ENOENT);
+	last_error_is(&f, "WEB-1\tok\nWEB-2\tENOENT the server has no such issue: it may have been deleted or merged\n"
+			  "WEB-3\tok\n");
+	reads(&f, entry(&f, f.issues, "WEB-2"), "status", "unresolved\n");
+	/* what is being deleted is still listed by its id */
+	handle_free(save(&f, &r, bulk(&f, "status"), "WEB-2 resolved\n"));
+	answer(&f, 200, "{\"status\":\"resolved\"}");
+	looked(&f, 2, 2, 0, "\"status\":\"pending_deletion\"");
+	failed(&r, -ENOENT);
+	end(&f);
+}
+
+/* It says of all what it did to the last, and skips whose project the user is no member of. */
+static void test_not_shown(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	many(&f, 2);
+	handle_free(save(&f, &r, bulk(&f, "hasSeen"), "WEB-1 1\nWEB-2 1\n"));
+	answer(&f, 200, "{\"hasSeen\":true}");
+	looked(&f, 1, 2, 0, "\"hasSeen\":false");
+	failed(&r, -EOPNOTSUPP);
+	last_error_is(&f, "WEB-1\tEOPNOTSUPP the server took the request, but does not show the value\n"
+			  "WEB-2\tEOPNOTSUPP the server took the request, but does not show the value\n");
+	reads(&f, f.issue, "hasSeen", "false\n");
+	/* and the other way round: its answer does not show it, the issues do */
+	handle_free(save(&f, &r, bulk(&f, "hasSeen"), "WEB-1 1\nWEB-2 1\n"));
+	answer(&f, 200, "{}");
+	looked(&f, 1, 2, 0, "\"hasSeen\":true");
+	succeeded(&r);
+	last_error_is(&f, "WEB-1\tok\nWEB-2\tok\n");
+	reads(&f, f.issue, "hasSeen", "true\n");
+	end(&f);
+}
+
+/* No answer came: each issue tells. */
+static void test_uncertain(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+
+	(void)state;
+	many(&f, 2);
+	handle_free(save(&f, &r, bulk(&f, "hasSeen"), "WEB-1 1\nWEB-2 1\n"));
+	answer(&f, 504, "<html>");
+	looked(&f, 1, 2, 0, "\"hasSeen\":true");
+	succeeded(&r);
+	last_error_is(&f, "WEB-1\tok\nWEB-2\tok\n");
+	handle_free(save(&f, &r, bulk(&f, "hasSeen"), "WEB-1 0\nWEB-2 0\n"));
+	answer(&f, 504, "<html>");
+	looked(&f, 1, 2, 1, "\"hasSeen\":true");
+	failed(&r, -ENOENT);
+	assert_int_equal(f.script.n, 7);
+	/* the row is doubted: what it shows is not believed */
+	handle_free(save(&f, &r, bulk(&f, "hasSeen"), "WEB-1 1\n"));
+	sent(&f, "PUT", ISSUES "?id=100001", "{\"hasSeen\":true}");
+	answer(&f, 504, "<html>");
+	answer(&f, 500, "{}");
+	failed(&r, -EIO);
+	last_error_is(&f, "WEB-1\tEIO HTTP 504: an HTML page, not an answer of the API; it is not known whether this "
+			  "was done: look before you try again\n");
 	end(&f);
 }
 
@@ -415,6 +538,38 @@ static void test_merge(void **state)
 	answer(&f, 204, "");
 	failed(&r, -ENOENT);
 	assert_true(is_listed(&f, f.issues, "WEB-4"));
+	end(&f);
+}
+
+/* Without an answer: who is left has the others. */
+static void test_merge_uncertain(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct node *merge;
+
+	(void)state;
+	many(&f, 4);
+	merge = entry(&f, f.issue, "merge");
+	handle_free(save(&f, &r, merge, "WEB-2\n"));
+	answer(&f, 502, "<html>");
+	looked(&f, 1, 2, 0, "\"status\":\"unresolved\"");
+	failed(&r, -EIO);
+	last_error_has(&f, f.issue, "the server shows that it was not done");
+	assert_true(is_listed(&f, f.issues, "WEB-2"));
+	handle_free(save(&f, &r, merge, "WEB-2\n"));
+	answer(&f, 502, "<html>");
+	looked(&f, 1, 2, 2, "\"status\":\"unresolved\"");
+	succeeded(&r);
+	assert_false(is_listed(&f, f.issues, "WEB-2"));
+	/* an id that is not there is left out, and that is said */
+	handle_free(save(&f, &r, merge, "WEB-3 WEB-4\n"));
+	answer(&f, 200, "{\"merge\":{\"parent\":\"100001\",\"children\":[\"100003\"]}}");
+	failed(&r, -ENOENT);
+	last_error_has(&f, f.issue, "left some of them out");
+	assert_false(is_listed(&f, f.issues, "WEB-3"));
+	assert_true(is_listed(&f, f.issues, "WEB-4"));
+	assert_int_equal(f.script.n, 8);
 	end(&f);
 }
 
@@ -476,7 +631,9 @@ int main(void)
 		cmocka_unit_test(test_twice),	   cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_scope),	   cmocka_unit_test(test_seen),
 		cmocka_unit_test(test_merge),	   cmocka_unit_test(test_merge_refused),
-		cmocka_unit_test(test_merge_many),
+		cmocka_unit_test(test_merge_many), cmocka_unit_test(test_merge_uncertain),
+		cmocka_unit_test(test_skipped),	   cmocka_unit_test(test_not_shown),
+		cmocka_unit_test(test_uncertain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,7 +250,7 @@ static void test_stale(void **state)
 	f.script.clock.now += 1;
 	want.since = f.script.clock.now;
 	assert_int_equal(cache_need(&f.cache, &want, &l.waiter, &r), -EINPROGRESS);
-	script_break(&f.script, 2, -EPROTO);
+	script_break(&f.script, 2, -ETIMEDOUT);
 	assert_int_equal(cache_need(&f.cache, &want, &l.waiter, &r), 0);
 	document_is(r, "{\"v\":1}");
 
@@ -303,8 +303,8 @@ static void test_error_not_kept(void **state)
 	looker_init(&l);
 	want = document(&f, "d/");
 	assert_int_equal(cache_need(&f.cache, &want, &l.waiter, &r), -EINPROGRESS);
-	script_break(&f.script, 0, -EPROTO);
-	assert_int_equal(cache_need(&f.cache, &want, &l.waiter, &r), -EPROTO);
+	script_break(&f.script, 0, -ETIMEDOUT);
+	assert_int_equal(cache_need(&f.cache, &want, &l.waiter, &r), -ETIMEDOUT);
 	assert_int_equal(f.script.n, 1);
 	f.script.clock.now++;
 	want.since = f.script.clock.now;

@@ -363,7 +363,7 @@ static void test_document(void **state)
 	f.script.clock.now += 400000;
 	again(&f);
 	assert_int_equal(need(&f, &want, &l, &r), -EINPROGRESS);
-	script_break(&f.script, 4, -EPROTO);
+	script_break(&f.script, 4, -ETIMEDOUT);
 	assert_int_equal(l.settled, 1);
 	assert_int_equal(need(&f, &want, &l, &r), 0);
 	assert_string_equal(r->document->data, "{\"v\":2}");
