@@ -146,6 +146,17 @@ static void forget(struct store *s)
 	}
 }
 
+/* What `sentryfs fetch` remembers of it (fetched.c) may not be in it. */
+static void forget_fetched(const struct store *s)
+{
+	cleanup_free char *name = NULL;
+
+	if (asprintf(&name, "%.*s.fetched", (int)(strlen(s->path) - strlen(".db")), s->path) < 0)
+		name = NULL;
+	else
+		unlink(name);
+}
+
 static bool is_broken(int rc)
 {
 	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_FORMAT || rc == SQLITE_SCHEMA ||
@@ -163,6 +174,7 @@ static void fail(struct store *s, int rc)
 		set_aside(s, what);
 	else
 		close_db(s);
+	forget_fetched(s);
 	if (s->dropped)
 		forget(s);
 	s->dropped = false;
