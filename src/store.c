@@ -138,6 +138,17 @@ static void set_aside(struct store *s, const char *why)
 	log_warning("%s is set aside as %s: %s", s->path, to ? to : "nothing", why);
 }
 
+/* What `sentryfs fetch` remembers of it (fetched.c) may not be in it. */
+static void forget_fetched(const struct store *s)
+{
+	cleanup_free char *name = NULL;
+
+	if (asprintf(&name, "%.*s.fetched", (int)(strlen(s->path) - strlen(".db")), s->path) < 0)
+		name = NULL;
+	else
+		unlink(name);
+}
+
 static bool is_broken(int rc)
 {
 	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_FORMAT || rc == SQLITE_SCHEMA ||
@@ -155,6 +166,7 @@ static void fail(struct store *s, int rc)
 		set_aside(s, what);
 	else
 		close_db(s);
+	forget_fetched(s);
 	if (s->dropped)
 		remove_files(s, NULL);
 	s->dropped = false;

@@ -4,11 +4,12 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 
 import pytest
-from conftest import PLAIN, PROGRAM, WRAPPER, Sandbox, open_to_all, server_of
+from conftest import PLAIN, PROGRAM, WRAPPER, Sandbox, open_to_all, server_of, wait_until
 from terminal import Terminal
 
 ISSUES = "acme/projects/web/issues"
@@ -364,6 +365,36 @@ def test_without_a_store_it_says_so(mount, small):
     m.url = small.url
     done = run(m, "fetch", m.where / "issues/WEB-1")
     assert done.returncode == 0 and "keeps nothing on disk (memory only, by option cache)" in done.stderr
+
+
+def test_what_a_full_disk_did_not_keep_is_fetched_again(fetched, small, mount, tmp_path):
+    issues = os.listdir(fetched.where / "issues")
+    assert run(fetched, "fetch", fetched.where / "issues" / issues[0]).returncode == 0
+    resource.prlimit(fetched.pid, resource.RLIMIT_FSIZE, (0, 0))
+    assert run(fetched, "fetch", fetched.where / "issues" / issues[1]).returncode == 0, "it does not know yet"
+    wait_until(lambda: fetched.status()["store"].startswith("memory only"), "the store to fail")
+    done = run(fetched, "fetch", fetched.where)
+    assert "database or disk is full" in done.stderr or "disk I/O error" in done.stderr
+    fetched.unmount()
+    m = mount(server=small, source="acme/web", name="next", env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    m.url = small.url
+    done = run(m, "fetch", m.where)
+    assert (done.returncode, done.stderr, summary(done)[2]) == (0, "", "0")
+
+
+def test_a_full_disk_ends_what_is_remembered(fetched, small):
+    """While it fetches, too: the exit status says that not all is kept."""
+    issues = os.listdir(fetched.where / "issues")
+    small.faults({"path": "/tags/", "after": len(issues) // 2, "hang": "before-headers"})
+    command = [PROGRAM, "fetch", fetched.where]
+    with subprocess.Popen(command, env=fetched.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        wait_until(lambda: small.control("GET", "faults")["hanging"], "the fetch to wait")
+        resource.prlimit(fetched.pid, resource.RLIMIT_FSIZE, (0, 0))
+        (fetched.where / "issues" / issues[-1] / "hashes").iterdir()
+        wait_until(lambda: fetched.status()["store"].startswith("memory only"), "the store to fail")
+        small.faults()
+        _, said = p.communicate(timeout=60)
+    assert p.returncode == 1 and said.count("keeps nothing on disk") == 1, said
 
 
 def test_an_error_is_told_and_the_rest_goes_on(fetched, small):
