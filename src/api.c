@@ -461,25 +461,6 @@ static const char *literal(const char *method)
 	return NULL;
 }
 
-/* The organization of a path; empty: it is of none. */
-static struct str organization_of(const char *path)
-{
-	struct str rest = str_of(path), first = str_cut(&rest, '/');
-
-	if (!rest.s || (!str_eqz(first, "organizations") && !str_eqz(first, "projects")))
-		return (struct str){NULL, 0};
-	return str_cut(&rest, '/');
-}
-
-/* Where a request for it goes; NULL without memory. */
-static struct server *server_for(struct api *a, const char *path)
-{
-	struct str organization = organization_of(path);
-	cleanup_free char *region = a->region && organization.n ? a->region(a->region_arg, organization) : NULL;
-
-	return server_of(a, region ? region : a->origin);
-}
-
 static struct api_call *new_call(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg)
 {
 	struct server *server = rq->probe ? rq->probe : server_for(a, rq->path);
@@ -525,20 +506,6 @@ struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_
 	if (c)
 		start(c);
 	return c;
-}
-
-bool api_is_away(struct api *a, const char *path)
-{
-	struct server *s = a->offline ? NULL : server_for(a, path);
-
-	return a->offline || (s && reach_is_offline(&s->reach));
-}
-
-const struct governor *api_governor(struct api *a, const char *path)
-{
-	struct server *s = server_for(a, path);
-
-	return s ? &s->governors[classify("GET", path)] : NULL;
 }
 
 void api_slept(struct api *a, int64_t ms)

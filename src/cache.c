@@ -15,6 +15,7 @@
 #include "sentryfs/json.h"
 #include "sentryfs/keep.h"
 #include "sentryfs/log.h"
+#include "sentryfs/server.h"
 #include "sentryfs/window.h"
 
 static void resource_free(struct resource *r)
@@ -312,7 +313,7 @@ static bool is_good_meanwhile(struct resource *r, const struct cache_want *want,
 	/* that there is no such name must be younger news */
 	if (!r->kept || want->peek || want->fresh_ms <= CACHE_ABSENT_MS)
 		return false;
-	if (r->fetched < now - fresh * CACHE_KEPT_TIMES && !failed && !api_is_away(r->cache->api, r->key))
+	if (r->fetched < now - fresh * CACHE_KEPT_TIMES && !failed && !server_is_away(r->cache->api, r->key))
 		return false;
 	if (!is_busy(r) && !failed && begin(r, want))
 		return false;

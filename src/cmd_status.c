@@ -21,7 +21,8 @@ static int show(const char *mount)
 	}
 	f = fopen(name, "re");
 	if (!f && errno == ENOTCONN)
-		return command_fail("status", "%s is a stale mount: run fusermount3 -u %s", mount, mount);
+		return command_fail("status", "%s is a stale mount: run fusermount3 -u %s, or mount there again", mount,
+				    mount);
 	if (!f)
 		return command_fail("status", "%s: %s", name, strerror(errno));
 	while ((n = fread(data, 1, sizeof(data), f)) > 0)

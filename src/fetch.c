@@ -38,7 +38,8 @@ static void on_stop(int signal)
 
 struct fetch {
 	struct fetched done;
-	const char *root; /* the mount point */
+	const char *root;  /* the mount point */
+	const char *store; /* where the mount keeps it, NULL: nowhere */
 	bool terminal;
 	size_t issues, all, known, files, errors;
 	unsigned long long bytes;
@@ -137,6 +138,48 @@ static bool is_in_issues(const char *path)
 	return end && end - path >= 7 && !strncmp(end - 7, "/issues", 7);
 }
 
+/* The store's file, as the mount tells it; NULL after a sentence. */
+static char *store_of(const char *mount)
+{
+	char *line = NULL, *found = NULL, *name;
+	size_t cap = 0;
+	ssize_t n;
+	FILE *in;
+
+	if (asprintf(&name, "%s/.sentryfs/status", mount) < 0)
+		return NULL;
+	in = fopen(name, "re");
+	free(name);
+	while (in && !found && (n = getline(&line, &cap, in)) > 0) {
+		struct str value = str_trim((struct str){line, (size_t)n});
+
+		if (str_eqz(str_cut(&value, '\t'), "store"))
+			found = str_dup(str_cut(&value, value.n && *value.s == '/' ? ',' : '\n'));
+	}
+	free(line);
+	if (in)
+		fclose(in);
+	if (found && *found == '/')
+		return found;
+	command_fail("fetch", "this mount keeps nothing on disk (%s): what is fetched ends with it",
+		     found ? found : "it does not say why");
+	free(found);
+	return NULL;
+}
+
+/* Does the mount still keep what comes? On a full disk it does not any more, and what it did not keep must be
+ * fetched again. */
+static bool is_kept(struct fetch *f)
+{
+	cleanup_free char *now = f->store ? store_of(f->root) : NULL;
+
+	if (!f->store || (now && !strcmp(now, f->store)))
+		return f->store;
+	f->store = NULL;
+	f->errors++;
+	return false;
+}
+
 static void walk(struct fetch *f, int at, const char *name, const char *path, int depth);
 
 /* `path` is the one real name of the issue. */
@@ -157,7 +200,7 @@ static void fetch_issue(struct fetch *f, int at, const char *name, const char *p
 		walk(f, at, name, path, depth);
 		if (stopped)
 			return;
-		if (f->errors == errors)
+		if (f->errors == errors && is_kept(f))
 			fetched_add(&f->done, own, &st);
 		if (!f->terminal) {
 			printf("%s\t%zu files\t%llu bytes\n", base(path), f->files - files, f->bytes - bytes);
@@ -173,14 +216,14 @@ struct entry {
 	unsigned char type;
 };
 
-/* The directory's names in its order; the caller frees them. */
-static struct entry *list(DIR *dir, size_t *ret)
+/* The directory's names in its order, as far as they come; the caller frees them. */
+static struct entry *list(struct fetch *f, DIR *dir, const char *path, size_t *ret)
 {
 	struct entry *entries = NULL, *more;
 	const struct dirent *e;
 	size_t n = 0, cap = 0;
 
-	while ((e = readdir(dir))) {
+	while ((errno = 0, e = readdir(dir))) {
 		if (*e->d_name == '.')
 			continue;
 		if (n == cap) {
@@ -192,8 +235,13 @@ static struct entry *list(DIR *dir, size_t *ret)
 		}
 		entries[n].name = strdup(e->d_name);
 		entries[n].type = e->d_type;
-		n += entries[n].name != NULL;
+		if (!entries[n].name)
+			break;
+		n++;
 	}
+	/* the end of a long listing may be an error */
+	if (errno)
+		failed(f, path, errno);
 	*ret = n;
 	return entries;
 }
@@ -228,7 +276,7 @@ static void walk(struct fetch *f, int at, const char *name, const char *path, in
 
 	if (!dir)
 		return;
-	entries = list(dir, &n);
+	entries = list(f, dir, path, &n);
 	views = has_views(entries, n);
 	for (size_t i = 0; i < n && !strcmp(base(path), "issues"); i++)
 		f->all += entries[i].type == DT_DIR;
@@ -252,35 +300,6 @@ static void walk(struct fetch *f, int at, const char *name, const char *path, in
 	}
 	free(entries);
 	closedir(dir);
-}
-
-/* The store's file, as the mount tells it; NULL after a sentence. */
-static char *store_of(const char *mount)
-{
-	char *line = NULL, *found = NULL, *name;
-	size_t cap = 0;
-	ssize_t n;
-	FILE *in;
-
-	if (asprintf(&name, "%s/.sentryfs/status", mount) < 0)
-		return NULL;
-	in = fopen(name, "re");
-	free(name);
-	while (in && !found && (n = getline(&line, &cap, in)) > 0) {
-		struct str value = str_trim((struct str){line, (size_t)n});
-
-		if (str_eqz(str_cut(&value, '\t'), "store"))
-			found = str_dup(str_cut(&value, value.n && *value.s == '/' ? ',' : '\n'));
-	}
-	free(line);
-	if (in)
-		fclose(in);
-	if (found && *found == '/')
-		return found;
-	command_fail("fetch", "this mount keeps nothing on disk (%s): what is fetched ends with it",
-		     found ? found : "it does not say why");
-	free(found);
-	return NULL;
 }
 
 static int run(struct fetch *f, const char *path)
@@ -330,6 +349,7 @@ int command_fetch(int argc, char **argv)
 		store = store_of(mount->path);
 		if (store)
 			fetched_open(&f.done, store);
+		f.store = store;
 		if (anew)
 			fetched_forget(&f.done);
 		r = run(&f, path);

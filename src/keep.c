@@ -15,6 +15,7 @@
 
 #include "sentryfs/json.h"
 #include "sentryfs/name.h"
+#include "sentryfs/server.h"
 #include "sentryfs/store.h"
 
 #define ROWS 32u		  /* of a listing that are written in one turn of the loop */
@@ -50,7 +51,7 @@ static int64_t from_wall(const struct cache *c, int64_t wall)
 bool keep_is_good(const struct cache *c, const char *key, int64_t fetched, int64_t fresh_ms)
 {
 	return c->store && fetched < c->born_ms &&
-	       (fetched >= now_ms(c) - fresh_ms * CACHE_KEPT_TIMES || api_is_away(c->api, key));
+	       (fetched >= now_ms(c) - fresh_ms * CACHE_KEPT_TIMES || server_is_away(c->api, key));
 }
 
 /* ---- what is kept ---- */

@@ -11,9 +11,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "sentryfs/governor.h"
 #include "sentryfs/json.h"
 #include "sentryfs/part.h"
+#include "sentryfs/server.h"
 #include "sentryfs/window.h"
 
 #define PARALLEL_MIN 1000 /* items; fewer are fetched in order, without a page too much */
@@ -236,7 +236,8 @@ static bool is_seek(struct str cursor)
 /* How many requests at once the server's limits make good use of. */
 static unsigned count_streams(const struct lister *l, int64_t now)
 {
-	const struct governor *g = api_governor(l->plan.api, l->plan.key);
+	const struct server *s = server_for(l->plan.api, l->plan.key);
+	const struct governor *g = s ? &s->governors[API_ISSUE_LIST] : NULL;
 	int64_t took = now - l->began, most = STREAMS_MAX;
 
 	if (g && g->known)

@@ -3,8 +3,8 @@
  * The servers of one mount, by origin: each with its limits (governor.h) and with whether it
  * can be reached (reach.h).
  *
- * Owns them, and the probe of each that is away. Must not know which organization lives
- * where, nor what is asked.
+ * Owns them, and the probe of each that is away. Must not know what is asked, but the
+ * organization that a path begins with: api->region says where that lives.
  */
 #include "sentryfs/server.h"
 
@@ -32,6 +32,31 @@ struct server *server_of(struct api *a, const char *origin)
 	reach_init(&s->reach);
 	list_add(&a->servers, &s->link);
 	return s;
+}
+
+/* The organization of a path; empty: it is of none. */
+static struct str organization_of(const char *path)
+{
+	struct str rest = str_of(path), first = str_cut(&rest, '/');
+
+	if (!rest.s || (!str_eqz(first, "organizations") && !str_eqz(first, "projects")))
+		return (struct str){NULL, 0};
+	return str_cut(&rest, '/');
+}
+
+struct server *server_for(struct api *a, const char *path)
+{
+	struct str organization = organization_of(path);
+	cleanup_free char *region = a->region && organization.n ? a->region(a->region_arg, organization) : NULL;
+
+	return server_of(a, region ? region : a->origin);
+}
+
+bool server_is_away(struct api *a, const char *path)
+{
+	struct server *s = a->offline ? NULL : server_for(a, path);
+
+	return a->offline || (s && reach_is_offline(&s->reach));
 }
 
 void servers_done(struct api *a)

@@ -110,40 +110,43 @@ static void close_db(struct store *s)
 	s->begun = s->hurry = false;
 }
 
+/* Removes the files of the database, or, with `to`, gives that name to the first of them. On a full disk, too,
+ * there is always room to remove what is not true any more. */
+static void remove_files(const struct store *s, const char *to)
+{
+	static const char *const parts[] = {"", "-wal", "-shm", "-journal"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		cleanup_free char *part = NULL;
+
+		if (asprintf(&part, "%s%s", s->path, parts[i]) < 0)
+			part = NULL;
+		else if ((i || !to || rename(part, to)) && unlink(part) && errno != ENOENT)
+			log_warning("%s cannot be removed, and is not true any more: %s", part, strerrordesc_np(errno));
+	}
+}
+
 /* Out of the way, for whoever wants to look at it; the last one only. */
 static void set_aside(struct store *s, const char *why)
 {
-	static const char *const parts[] = {"", "-wal", "-shm", "-journal"};
 	cleanup_free char *to = NULL;
 
 	close_db(s);
 	if (asprintf(&to, "%s.bad", s->path) < 0)
 		to = NULL;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		cleanup_free char *part = NULL;
-
-		if (asprintf(&part, "%s%s", s->path, parts[i]) < 0)
-			part = NULL;
-		else if (i || !to || rename(part, to))
-			unlink(part);
-	}
+	remove_files(s, to);
 	log_warning("%s is set aside as %s: %s", s->path, to ? to : "nothing", why);
 }
 
-/* What is in the file is not true any more and cannot be taken out of it: on a full disk there is always room to
- * remove it. */
-static void forget(struct store *s)
+/* What `sentryfs fetch` remembers of it (fetched.c) may not be in it. */
+static void forget_fetched(const struct store *s)
 {
-	static const char *const parts[] = {"", "-wal", "-shm"};
+	cleanup_free char *name = NULL;
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		cleanup_free char *part = NULL;
-
-		if (asprintf(&part, "%s%s", s->path, parts[i]) < 0)
-			part = NULL;
-		else if (unlink(part) && errno != ENOENT)
-			log_warning("%s cannot be removed, and is not true any more: %s", part, strerrordesc_np(errno));
-	}
+	if (asprintf(&name, "%.*s.fetched", (int)(strlen(s->path) - strlen(".db")), s->path) < 0)
+		name = NULL;
+	else
+		unlink(name);
 }
 
 static bool is_broken(int rc)
@@ -163,8 +166,9 @@ static void fail(struct store *s, int rc)
 		set_aside(s, what);
 	else
 		close_db(s);
+	forget_fetched(s);
 	if (s->dropped)
-		forget(s);
+		remove_files(s, NULL);
 	s->dropped = false;
 	leave_out(s, "%s: %s", s->path, what);
 }
@@ -498,7 +502,7 @@ void store_drop(struct store *s, enum store_kind kind, const char *key)
 	/* an item is dropped by a change of ours alone: a store that failed, or could not be opened, and is
 	 * nobody else's, would bring back what was before it */
 	if (kind == STORE_ITEM && !s->db && s->why[0] && s->path && s->lock >= 0)
-		forget(s);
+		remove_files(s, NULL);
 	if (!s->db)
 		return;
 	had = size_of(s, kind, key);

@@ -17,6 +17,7 @@
 #include "sentryfs/name.h"
 #include "sentryfs/origin.h"
 #include "sentryfs/rc.h"
+#include "sentryfs/stale.h"
 #include "sentryfs/str.h"
 #include "sentryfs/weburl.h"
 
@@ -229,17 +230,21 @@ int target_defaults(struct options *o, FILE *err)
 
 int target_mountpoint(struct options *o, const char *path, FILE *err)
 {
-	cleanup_free char *real = realpath(path, NULL);
+	cleanup_free char *real = realpath(path, NULL), *left = NULL;
 	struct stat st;
+	int error = real && !stat(real, &st) ? 0 : errno;
 
-	if (!real || stat(real, &st) < 0) {
-		if (errno == ENOTCONN)
-			return target_fail(err, -EINVAL, "%s is a stale mount: run fusermount3 -u %s first", path,
-					   path);
-		if (errno == ENOENT)
-			return target_fail(err, -EINVAL, "mount point '%s' does not exist: run mkdir -p first", path);
-		return target_fail(err, -EINVAL, "mount point '%s' cannot be used: %s", path, strerror(errno));
+	if (error == ENOTCONN && (left = stale_release(real ? real : path))) {
+		fprintf(err, "sentryfs: %s was still mounted by a program that has ended, and was unmounted\n", left);
+		target_replace(&real, steal(&left));
+		error = stat(real, &st) ? errno : 0;
 	}
+	if (error == ENOTCONN)
+		return target_fail(err, -EINVAL, "%s is a stale mount: run fusermount3 -uz %s first", path, path);
+	if (error == ENOENT)
+		return target_fail(err, -EINVAL, "mount point '%s' does not exist: run mkdir -p first", path);
+	if (error)
+		return target_fail(err, -EINVAL, "mount point '%s' cannot be used: %s", path, strerror(error));
 	if (!S_ISDIR(st.st_mode))
 		return target_fail(err, -EINVAL, "mount point '%s' is not a directory", path);
 	target_replace(&o->mountpoint, steal(&real));

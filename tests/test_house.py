@@ -9,7 +9,7 @@ import pytest
 from conftest import TOP
 
 FLOORS = {
-    0: "buf str name json slice cover map list log clock journal process cachedir options option rc token target origin weburl live fetched",
+    0: "buf str name json slice cover map list log clock journal process cachedir options option rc token target origin weburl live stale fetched",
     1: "http",
     2: "api link governor reach server dialect",
     3: "item listing part lister store keep cache change look report query search window secret render frame form trace",

@@ -137,6 +137,43 @@ def test_what_was_not_done_is_not_said_to_be(logged, sandbox):
     assert len(m.read(".sentryfs/changes").splitlines()) == 2
 
 
+def test_a_log_that_takes_nothing_holds_nobody_up(logged):
+    """syslog(3) waits for a reader of /dev/log; whoever writes here must not."""
+    m = logged()
+    path, n = m / f"{ISSUES}/WEB-10/isBookmarked", 40
+    assert n > int(open("/proc/sys/net/unix/max_dgram_qlen", encoding="ascii").read())
+    script = f"for i in $(seq {n // 2}); do echo 1 > {path} && echo 0 > {path} || exit 1; done"
+    assert subprocess.run(["bash", "-c", f"echo 0 > {path}; {script}"], timeout=60, check=False).returncode == 0
+    assert len(m.read(".sentryfs/changes").splitlines()) >= n
+    assert len(m.lines()) > 1
+    with open(path, "w", encoding="ascii") as f:
+        f.write("1")
+    assert len(m.lines(5)) == 1, "it goes on when somebody reads"
+
+
+def test_a_terminal_that_takes_nothing_holds_nobody_up(sandbox, tmp_path):
+    """Standard error is a pipe that nobody reads and that is full."""
+    where, env = tmp_path / "fg", {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": sandbox.token}
+    where.mkdir()
+    sandbox.faults()
+    read, write = os.pipe()
+    program = subprocess.Popen([*COMMAND, "-f", "-o", "cache=memory", f"--url={sandbox.url}", where], stderr=write, env=env)
+    wait_until(lambda: (where / "acme").exists(), "the mount")
+    os.set_blocking(write, False)
+    try:
+        while True:
+            os.write(write, bytes(4096))
+    except BlockingIOError:
+        os.set_blocking(write, True)
+    path = where / ISSUES / "WEB-11/isBookmarked"
+    done = subprocess.run(["bash", "-c", f"for v in 0 1 0 1; do echo $v > {path} || exit 1; done"], timeout=60, check=False)
+    assert done.returncode == 0 and len((where / ".sentryfs/changes").read_text().splitlines()) >= 3
+    subprocess.run(["fusermount3", "-u", where], check=True)
+    assert program.wait(20) == 0
+    os.close(read)
+    os.close(write)
+
+
 def test_in_the_foreground_it_goes_to_the_terminal(sandbox, mount, tmp_path):
     where = tmp_path / "fg"
     where.mkdir()

@@ -260,16 +260,6 @@ def test_a_mount_that_ends_under_an_open_file(mounted):
     mounted.pid = None
 
 
-def test_a_stale_mount_is_named(mount, sandbox):
-    m = mount()
-    os.kill(m.pid, signal.SIGKILL)
-    assert m.gone()
-    done = subprocess.run([*COMMAND, f"--url={sandbox.url}", m.where], capture_output=True, text=True, env=m.env)
-    assert done.returncode != 0 and "stale mount" in done.stderr and "fusermount3 -u" in done.stderr
-    subprocess.run(["fusermount3", "-u", m.where], check=True)
-    m.pid = None
-
-
 def test_sighup_drops_what_is_cached(mounted, sandbox):
     mounted.sh(f"ls {ISSUES}")
     os.kill(mounted.pid, signal.SIGHUP)

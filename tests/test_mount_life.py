@@ -2,6 +2,7 @@
 """The life of a mount: killed and mounted again, busy, lazily unmounted, two hundred who hang, ends and their codes."""
 
 import os
+import pathlib
 import re
 import select
 import signal
@@ -10,7 +11,7 @@ import threading
 import time
 
 import pytest
-from conftest import COMMAND, PLAIN, PROGRAM, wait_until
+from conftest import COMMAND, PATIENCE, PLAIN, PROGRAM, wait_until
 from writing import ISSUES, error_of
 
 MOUNTS = "/proc/self/mounts"
@@ -29,19 +30,39 @@ def kill(m):
     m.pid = None
 
 
-def test_killed_named_unmounted_mounted_again(mount, sandbox):
-    """A killed program leaves "Transport endpoint is not connected"; the next start says what to type, and that works."""
+@pytest.mark.parametrize("spelled", ["{}", "{}/", "sentry", "./sentry//"])
+def test_killed_and_mounted_again(mount, sandbox, spelled):
+    """A killed program leaves "Transport endpoint is not connected", also for who stands inside: the next start takes that away."""
     m = mount()
     names = os.listdir(m.where / ISSUES)
+    inside = os.open(m.where / ISSUES, os.O_RDONLY)
     kill(m)
     assert error_of(os.listdir, m.where / ISSUES) == "ENOTCONN"
-    start = [*COMMAND, f"--url={sandbox.url}", m.where]
-    again = subprocess.run(start, capture_output=True, text=True, env=m.env, timeout=20)
-    assert again.returncode == 2 and "stale mount" in again.stderr, again.stderr
-    told = re.search(r"fusermount3 -u \S+", again.stderr)[0]
+    start = [*COMMAND, f"--url={sandbox.url}", spelled.format(m.where)]
+    again = subprocess.run(start, capture_output=True, text=True, env=m.env, timeout=20 * PATIENCE, cwd=m.where.parent)
+    try:
+        assert (again.returncode, again.stderr) == \
+            (0, f"sentryfs: {m.where} was still mounted by a program that has ended, and was unmounted\n")
+        assert os.listdir(m.where / ISSUES) == names
+        assert error_of(os.listdir, inside) == "ENOTCONN"
+        assert pathlib.Path(MOUNTS).read_text(encoding="utf-8").count(f" {m.where} ") == 1
+    finally:
+        os.close(inside)
+        subprocess.run(["fusermount3", "-u", m.where], check=True)
+
+
+def test_a_stale_mount_of_another_program_is_named(sandbox, tmp_path):
+    """It is left where it is; what to type is said, and works."""
+    where, env = tmp_path / "m", {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": sandbox.token}
+    where.mkdir()
+    other = f"mount -i -t fuse.other -o fd=3,rootmode=40000,user_id=0,group_id=0 other {where} 3<>/dev/fuse"
+    subprocess.run(["bash", "-c", other], check=True)
+    assert error_of(os.listdir, where) == "ENOTCONN"
+    start = subprocess.run([*COMMAND, f"--url={sandbox.url}", where], capture_output=True, text=True, env=env, timeout=20 * PATIENCE)
+    assert start.returncode == 2 and "is a stale mount" in start.stderr and is_mounted(where), start.stderr
+    told = re.search(r"fusermount3 -uz \S+", start.stderr)[0]
     assert subprocess.run(["sh", "-c", told], check=False).returncode == 0, told
-    m = mount()
-    assert m.start.returncode == 0 and os.listdir(m.where / ISSUES) == names
+    assert not is_mounted(where)
 
 
 @pytest.mark.parametrize("where", ["foreground", "background"])

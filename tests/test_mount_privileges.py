@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -217,6 +218,20 @@ def test_a_mount_point_of_somebody_else(desk):
     assert done.returncode == 1 and "no write access to mountpoint" in done.stderr
     assert f"cannot mount on {desk.where}" in done.stderr and str(desk.where) not in pathlib.Path(
         f"/proc/{desk.holder.pid}/mountinfo").read_text()
+
+
+def test_a_mount_that_was_killed(desk):
+    """Its owner takes it away by mounting again, nobody else does."""
+    assert desk.mount().returncode == 0
+    os.kill(desk.pid, signal.SIGKILL)
+    desk.run('until ! ls "$M"; do :; done')
+    desk.refused('"$SENTRYFS" --url="$URL" "$M"', "cannot be used", user=OTHER)
+    desk.refused('ls "$M"', "Transport endpoint is not connected")
+    done = desk.mount()
+    assert (done.returncode, done.stderr.count("has ended, and was unmounted")) == (0, 1), done.stderr
+    assert desk.ok('cat "$M/$I/title"').strip()
+    desk.mountinfo()    # there is one
+    desk.unmount()
 
 
 def test_without_the_device(desk):

@@ -506,10 +506,10 @@ def test_a_value_for_every_issue_of_a_result(working, full):
     assert len(ids) == len(set(ids))
     lines = (where / ".bulk/last-error").read_text().splitlines()
     assert lines == [f"{n}\tok" for n in names], "a line for each, in the order of the result"
-    assert {(where / n / "priority").read_text() for n in names} == {"high\n"}
     assert len(full.requests()) == 2 * len(changed), "and a look at what each request did"
     full.forget()
     assert attempt(where / ".bulk/priority", "high") is None and full.requests() == [], "it is so already"
+    assert {(where / n / "priority").read_text() for n in names} == {"high\n"}
 
 
 def test_what_a_value_changes_leaves_the_result(working, full):
@@ -790,7 +790,7 @@ def test_an_ordinary_user_keeps_and_forgets(mount, sandbox):
 
 def test_where_system_calls_are_not_shown(mount, sandbox, monkeypatch):
     """As under Yama: then the program mkdir is known by its name, and others keep what no look finds."""
-    monkeypatch.setattr(conftest, "WRAPPER", ["setpriv", "--bounding-set=-sys_ptrace", *conftest.WRAPPER])
+    monkeypatch.setattr(conftest, "COMMAND", ["setpriv", "--bounding-set=-sys_ptrace", *conftest.COMMAND])
     m = mount()
     where = walked(m, sandbox)
     assert error_of(os.mkdir, where / "is:resolved") == "EEXIST", "the kernel thinks so"

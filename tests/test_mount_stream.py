@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import PLAIN, server_of, wait_until
+from conftest import PLAIN, PROGRAM, server_of, wait_until
 
 ISSUES = "acme/projects/web/issues"
 MADE_UP = r"cursor=\d+000(%3A|:)0(%3A|:)0"    # a cursor of a part
@@ -156,6 +156,19 @@ def test_a_listing_that_fails_halfway_says_so(halfway, long, in_order):
     assert done.returncode != 0 and "Input/output error" in done.stderr
     long.faults()
     assert sorted(os.listdir(m.where / ISSUES)) == sorted(in_order)
+
+
+def test_a_fetch_of_it_says_so_too(halfway, long):
+    """readdir(3) ends with an error that nobody asks for: what was not listed was not fetched."""
+    m, _ = halfway
+    with subprocess.Popen([PROGRAM, "fetch", m.where / ISSUES], env=m.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as p:
+        wait_until(lambda: "getdents" in syscall_of(p.pid), "the fetch to wait in READDIR")
+        long.faults({"path": "/api/0/", "status": 500})
+        said = p.stderr.readline()
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=60)
+    assert said.endswith(f"{ISSUES}: Input/output error\n"), said
 
 
 def test_who_waits_for_a_page_can_be_ended(halfway, long):

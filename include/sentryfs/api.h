@@ -101,11 +101,6 @@ void api_cancel(struct api_call *c);
 /* Somebody waits for it now, who is as `rq` says: `bulk`, and slowed (`delay_ms`) or not. */
 void api_hurry(struct api_call *c, const struct api_request *rq);
 
-/* Are requests for it not answered, by whatever server they go to? */
-bool api_is_away(struct api *a, const char *path);
-/* What that server told of the limit that GETs of it meet; borrowed, NULL without memory. */
-const struct governor *api_governor(struct api *a, const char *path);
-
 /* Starts what has waited long enough. Returns ms until it wants to be called
  * again, -1 when nothing waits. */
 int64_t api_tick(struct api *a);

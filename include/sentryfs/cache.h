@@ -84,7 +84,7 @@ struct cache_want {
 	const char *scope;
 	size_t max;	     /* items at the most */
 	int64_t fresh_ms;    /* how old an answer may be */
-	int64_t since;	     /* ms: an answer or an error that came after this is good enough */
+	int64_t since;	     /* ms: an answer or an error of then or later is good enough */
 	bool stale_ok;	     /* an older answer will do, and nothing is asked for */
 	bool peek;	     /* never ask the server */
 	bool ahead;	     /* nobody waits for it yet; `w` is NULL */

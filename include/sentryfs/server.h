@@ -22,8 +22,12 @@ struct server {
 
 #define SERVERS_MAX 16 /* of one mount; beyond that the first one, which passes requests on */
 
-/* That of an origin, made where there is none yet; borrowed, NULL without memory. */
+/* That of an origin, and that where a request for a path below /api/0/ goes, made where there is
+ * none yet; borrowed, NULL without memory. */
 struct server *server_of(struct api *a, const char *origin);
+struct server *server_for(struct api *a, const char *path);
+/* Are requests for it not answered? */
+bool server_is_away(struct api *a, const char *path);
 void servers_done(struct api *a);
 
 /* Why nothing is asked of it: the errno, and a sentence. */

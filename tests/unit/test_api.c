@@ -570,8 +570,8 @@ static void test_a_region_away(void **state)
 	/* who was heard of before that may be away too */
 	assert_int_equal(online(&f, &since), SERVERS_NONE);
 	assert_int_equal(since, lost);
-	assert_true(api_is_away(&f.api, "projects/b/web/"));
-	assert_false(api_is_away(&f.api, "projects/a/web/"));
+	assert_true(server_is_away(&f.api, "projects/b/web/"));
+	assert_false(server_is_away(&f.api, "projects/a/web/"));
 
 	get(&f, "projects/b/web/");
 	api_tick(&f.api);
@@ -637,7 +637,7 @@ static void test_a_region_refuses(void **state)
 	sent_to(&f, 1, "GET", "https://a/api/0/organizations/a/");
 	script_answer(&f.script, 1, 200, NULL, "{}");
 	assert_int_equal(f.error, 0);
-	assert_ptr_not_equal(api_governor(&f.api, "organizations/a/"), api_governor(&f.api, "organizations/b/"));
+	assert_ptr_not_equal(server_for(&f.api, "organizations/a/"), server_for(&f.api, "organizations/b/"));
 	end(&f);
 }
 
