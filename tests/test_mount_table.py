@@ -7,11 +7,10 @@ import re
 import socket
 
 import pytest
-from conftest import PATIENCE
 from writing import Shared, attempt, error_of, sandbox  # noqa: F401  (a fixture)
 
 KEPT = 4        # connections, at most
-TIMEOUT = PATIENCE     # seconds: of the mount, so that what hangs is soon over
+TIMEOUT = 1     # seconds: of the mount, so that what hangs is soon over
 HTML = "<html><body><h1>Bad gateway</h1></body></html>"
 SCOPE = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="event:write"'}
 LATER = {"Retry-After": "3000"}
