@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "sentryfs/cachedir.h"
+#include "sentryfs/live.h"
 #include "sentryfs/log.h"
 
 #define APPLICATION_ID 0x53465331 /* SFS1 */
@@ -283,7 +284,7 @@ static void open_store(struct store *s)
 	leave_out(s, "%s: %s", s->path, sqlite3_errstr(rc));
 }
 
-struct store *store_new(const char *name, uint64_t bytes_max, const struct clock *clock)
+struct store *store_new(const char *name, uint64_t bytes_max, const char *not_below, const struct clock *clock)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	cleanup_free char *dir = NULL;
@@ -297,7 +298,9 @@ struct store *store_new(const char *name, uint64_t bytes_max, const struct clock
 	dir = cachedir_find(why, sizeof(why));
 	if (!dir)
 		leave_out(s, "%s", why);
-	if (dir && asprintf(&s->path, "%s/%s.db", dir, name) < 0)
+	if (dir && not_below && path_is_in(dir, not_below))
+		leave_out(s, "%s is below the mount point", dir);
+	else if (dir && asprintf(&s->path, "%s/%s.db", dir, name) < 0)
 		s->path = NULL;
 	if (s->path && take_lock(s))
 		open_store(s);
