@@ -60,6 +60,7 @@ struct store {
 	int lock; /* an open file, -1: none */
 	uint64_t bytes, bytes_max;
 	uint64_t pending; /* bytes that wait for the commit */
+	bool own;	  /* it is a file of ours, which no other mount has */
 	bool begun;	  /* there is something to commit */
 	bool hurry;	  /* and somebody wants it to be */
 	bool dropped;	  /* and it takes away what is not true any more */
@@ -272,6 +273,7 @@ static void open_store(struct store *s)
 			return;
 		}
 		close(fd);
+		s->own = true;
 		rc = open_db(s);
 		if (rc == SQLITE_OK)
 			return;
@@ -504,7 +506,7 @@ void store_drop(struct store *s, enum store_kind kind, const char *key)
 		return;
 	/* an item is dropped by a change of ours alone: a store that failed, or could not be opened, and is
 	 * nobody else's, would bring back what was before it */
-	if (kind == STORE_ITEM && !s->db && s->why[0] && s->path && s->lock >= 0)
+	if (kind == STORE_ITEM && !s->db && s->why[0] && s->own)
 		remove_files(s, NULL);
 	if (!s->db)
 		return;
