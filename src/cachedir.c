@@ -11,18 +11,20 @@
 
 #include "sentryfs/str.h"
 
-/* mount(8) gives its helpers no HOME. Borrowed until the next call of getpwuid(3). */
-static const char *home_dir(void)
+const char *cachedir_home(void)
 {
 	const char *home = getenv("HOME");
-	const struct passwd *user = home && *home ? NULL : getpwuid(geteuid());
+	const struct passwd *user;
 
-	return user ? user->pw_dir : home;
+	if (home && *home)
+		return home;
+	user = getpwuid(geteuid());
+	return user ? user->pw_dir : NULL;
 }
 
 char *cachedir_find(char *why, size_t n)
 {
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = home_dir();
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = cachedir_home();
 	bool xdg = cache && *cache == '/';
 	cleanup_free char *parent = NULL, *dir = NULL;
 	struct stat st;

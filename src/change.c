@@ -38,13 +38,34 @@ static void set_busy(struct change *c, struct change *with)
 			c->steps[s].issues[i]->change = with;
 }
 
+/* The line of a request that changed something, or may have: in .sentryfs/changes, and in the
+ * log, where it outlives the mount. */
+static void audit(const struct change *c, const struct change_step *step, const char *how)
+{
+	struct api *a = c->in->cache->api;
+	cleanup_buf struct buf line = {0};
+	const char *body = step->body ? step->body : "";
+
+	buf_init(&line, AUDIT_MAX);
+	buf_printf(&line, "%s %s %ld%s by %s", step->method, step->path, step->status, how, c->by ? c->by : "?");
+	if (*body)
+		buf_printf(&line, ": %.*s%s", AUDIT_BODY, body, strlen(body) > AUDIT_BODY ? "..." : "");
+	buf_addc(&line, '\0');
+	if (line.error)
+		return;
+	journal_add(&a->changes, a->clock, "%s", line.data);
+	log_notice("changed: %s", line.data);
+}
+
 void changes_done(struct changes *all)
 {
 	while (!list_empty(&all->running)) {
 		struct change *c = list_first(&all->running, struct change, link);
 
-		if (c->call)
+		if (c->call) {
 			api_cancel(steal(&c->call));
+			audit(c, &c->steps[c->at], ", not known whether it was done when the mount ended,");
+		}
 		list_remove(&c->link);
 		set_busy(c, NULL);
 		change_unref(c);
@@ -328,25 +349,6 @@ static unsigned time_for(const struct change *c, unsigned at_most, int64_t reser
 	int64_t left = c->until ? c->until - now_ms(c) - reserve : at_most;
 
 	return left < 1 ? 1 : left < at_most ? (unsigned)left : at_most;
-}
-
-/* The line of a request that changed something, or may have: in .sentryfs/changes, and in the
- * log, where it outlives the mount. */
-static void audit(const struct change *c, const struct change_step *step, const char *how)
-{
-	struct api *a = c->in->cache->api;
-	cleanup_buf struct buf line = {0};
-	const char *body = step->body ? step->body : "";
-
-	buf_init(&line, AUDIT_MAX);
-	buf_printf(&line, "%s %s %ld%s by %s", step->method, step->path, step->status, how, c->by ? c->by : "?");
-	if (*body)
-		buf_printf(&line, ": %.*s%s", AUDIT_BODY, body, strlen(body) > AUDIT_BODY ? "..." : "");
-	buf_addc(&line, '\0');
-	if (line.error)
-		return;
-	journal_add(&a->changes, a->clock, "%s", line.data);
-	log_notice("changed: %s", line.data);
 }
 
 #define NOT_DONE "asked again, the server shows that it was not done"

@@ -8,7 +8,9 @@
  */
 #include "sentryfs/governor.h"
 
-#define UNKNOWN_AT_ONCE 8u /* before the first answer, and where no window is told of */
+#define FIRST_AT_ONCE 4u   /* before the first answer: Sentry's least limit is five in a second */
+#define FIRST_MS 1000	   /* so long that answer is waited for */
+#define UNKNOWN_AT_ONCE 8u /* of what nobody waits for, where no window is told of */
 #define RESET_MAX_S 3600
 #define LATE_MS 20 /* past a reset, which is told in whole seconds */
 #define AGAIN_MS 1000
@@ -73,6 +75,8 @@ int64_t governor_wait(const struct governor *g, const struct clock *clock, enum 
 		return g->blocked - now;
 	if (g->blocked > now)
 		return 0;
+	if (!g->heard && g->running >= FIRST_AT_ONCE && now - g->first < FIRST_MS)
+		return g->first + FIRST_MS - now;
 	if (!is_known(g, clock))
 		return g->running < UNKNOWN_AT_ONCE || rank == RANK_WAITED_FOR ? 0 : AGAIN_MS;
 	if (g->at_once && g->running + reserve(g->at_once, rank) >= g->at_once)
@@ -87,12 +91,15 @@ int64_t governor_wait(const struct governor *g, const struct clock *clock, enum 
 void governor_begin(struct governor *g, const struct clock *clock)
 {
 	if (is_known(g, clock) && wall_s(clock) >= g->reset) {
-		/* until an answer says better: the next window is as the last one */
+		/* until an answer says better: the next window is as the last one, and what is under
+		 * way comes to the server in it */
 		g->remaining = g->limit;
-		g->counted = 0;
+		g->counted = g->running;
 		g->ended = g->told;
 		g->reset = wall_s(clock) + 1;
 	}
+	if (!g->heard && !g->running)
+		g->first = clock->now_ms(clock);
 	g->running++;
 	g->counted++;
 }
@@ -152,6 +159,7 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 	g->counted -= g->counted > 0;
 	if (!r || r->error)
 		return;
+	g->heard = true;
 	if (!is_known(g, clock)) {
 		g->known = false;
 		g->told = g->ended = 0;

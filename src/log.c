@@ -46,7 +46,7 @@ static bool send_line(int type, const char *line, size_t n)
 }
 
 /* syslog(3) waits while nobody reads /dev/log, and everybody who is in the mount with it: here such a line is lost. */
-static void to_syslog(int priority, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void to_syslog(int priority, const char *fmt, va_list ap)
 {
 	char line[LINE_BYTES];
 	time_t now = time(NULL);

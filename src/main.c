@@ -15,6 +15,7 @@
 #include "sentryfs/fs.h"
 #include "sentryfs/launch.h"
 #include "sentryfs/log.h"
+#include "sentryfs/target.h"
 
 /* 0 to 2 must be open before anything else is, or a socket would become one. */
 static void open_standard_fds(void)
@@ -91,6 +92,13 @@ static int mount_and_serve(int argc, char **argv)
 	if (o.debug)
 		log_init(LOG_LEVEL_DEBUG);
 	r = token_read(&o, &token, &place, stderr);
+	if (!r && place != TOKEN_VARIABLE) {
+		cleanup_free char *where = token_where(&o, place);
+
+		r = target_outside(&o, where, stderr);
+		if (r)
+			token_free(token);
+	}
 	if (!r) {
 		r = mount_init(&m, &o, token, &clock_system);
 		m.token_place = place;

@@ -60,7 +60,7 @@ void mount_keep(struct mount *m)
 {
 	if (!m->options->cache_disk || !*m->store_name || m->store)
 		return;
-	m->store = store_new(m->store_name, m->options->cache_size, m->clock);
+	m->store = store_new(m->store_name, m->options->cache_size, m->options->mountpoint, m->clock);
 	if (store_is_open(m->store))
 		cache_keep(&m->cache, m->store);
 }

@@ -287,6 +287,14 @@ static int finish(struct parse *p)
 		r = target_defaults(o, p->err);
 	if (r == 0)
 		r = target_mountpoint(o, p->positional[p->positionals - 1], p->err);
+	if (r == 0)
+		r = target_outside(o, o->token_file, p->err);
+	if (r == 0)
+		r = target_outside(o, o->cacert, p->err);
+	if (r == 0)
+		r = target_outside(o, o->cert, p->err);
+	if (r == 0)
+		r = target_outside(o, o->key, p->err);
 	return r;
 }
 

@@ -12,10 +12,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "sentryfs/cachedir.h"
 
 char *rc_path_join(const char *dir, const char *name)
 {
@@ -29,13 +30,8 @@ char *rc_path_join(const char *dir, const char *name)
 
 char *rc_path(void)
 {
-	const char *home = getenv("HOME");
+	const char *home = cachedir_home();
 
-	if (!home || !*home) {
-		const struct passwd *pw = getpwuid(geteuid());
-
-		home = pw ? pw->pw_dir : NULL;
-	}
 	return home ? rc_path_join(home, ".sentryclirc") : NULL;
 }
 

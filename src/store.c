@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "sentryfs/cachedir.h"
+#include "sentryfs/live.h"
 #include "sentryfs/log.h"
 
 #define APPLICATION_ID 0x53465331 /* SFS1 */
@@ -59,6 +60,7 @@ struct store {
 	int lock; /* an open file, -1: none */
 	uint64_t bytes, bytes_max;
 	uint64_t pending; /* bytes that wait for the commit */
+	bool own;	  /* it is a file of ours, which no other mount has */
 	bool begun;	  /* there is something to commit */
 	bool hurry;	  /* and somebody wants it to be */
 	bool dropped;	  /* and it takes away what is not true any more */
@@ -271,6 +273,7 @@ static void open_store(struct store *s)
 			return;
 		}
 		close(fd);
+		s->own = true;
 		rc = open_db(s);
 		if (rc == SQLITE_OK)
 			return;
@@ -283,7 +286,7 @@ static void open_store(struct store *s)
 	leave_out(s, "%s: %s", s->path, sqlite3_errstr(rc));
 }
 
-struct store *store_new(const char *name, uint64_t bytes_max, const struct clock *clock)
+struct store *store_new(const char *name, uint64_t bytes_max, const char *not_below, const struct clock *clock)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	cleanup_free char *dir = NULL;
@@ -297,7 +300,9 @@ struct store *store_new(const char *name, uint64_t bytes_max, const struct clock
 	dir = cachedir_find(why, sizeof(why));
 	if (!dir)
 		leave_out(s, "%s", why);
-	if (dir && asprintf(&s->path, "%s/%s.db", dir, name) < 0)
+	if (dir && not_below && path_is_in(dir, not_below))
+		leave_out(s, "%s is below the mount point", dir);
+	else if (dir && asprintf(&s->path, "%s/%s.db", dir, name) < 0)
 		s->path = NULL;
 	if (s->path && take_lock(s))
 		open_store(s);
@@ -501,7 +506,7 @@ void store_drop(struct store *s, enum store_kind kind, const char *key)
 		return;
 	/* an item is dropped by a change of ours alone: a store that failed, or could not be opened, and is
 	 * nobody else's, would bring back what was before it */
-	if (kind == STORE_ITEM && !s->db && s->why[0] && s->path && s->lock >= 0)
+	if (kind == STORE_ITEM && !s->db && s->why[0] && s->own)
 		remove_files(s, NULL);
 	if (!s->db)
 		return;

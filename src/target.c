@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
+#include "sentryfs/live.h"
 #include "sentryfs/name.h"
 #include "sentryfs/origin.h"
 #include "sentryfs/rc.h"
@@ -226,6 +227,16 @@ int target_defaults(struct options *o, FILE *err)
 			o->url);
 	rc_done(&rc);
 	return r;
+}
+
+int target_outside(const struct options *o, const char *file, FILE *err)
+{
+	cleanup_free char *real = file ? realpath(file, NULL) : NULL;
+
+	if (!real || !o->mountpoint || !path_is_in(real, o->mountpoint))
+		return 0;
+	return target_fail(err, -EINVAL,
+			   "%s is below the mount point, which hides it: keep it elsewhere, or mount elsewhere", file);
 }
 
 int target_mountpoint(struct options *o, const char *path, FILE *err)

@@ -409,6 +409,20 @@ def test_an_error_is_told_and_the_rest_goes_on(fetched, small):
     assert again.returncode == 0 and summary(again)[2] == "0", "what failed was not remembered"
 
 
+def test_it_is_no_crawler(mount, small):
+    """It asks for all that there is, at the pace of the server's limits: the brake of option crawl is for others."""
+    small.faults()
+    m = mount("--crawl=20", "--cache=memory", server=small, source="acme/web")
+    m.url = small.url
+    small.forget()
+    done = run(m, "fetch", m.where)
+    assert done.returncode == 0 and len(small.requests()) > 40
+    assert "option crawl" not in (m.where / ".sentryfs/errors").read_text()
+    (m.where / ".sentryfs/refresh").write_text("now\n")
+    assert m.sh("cat issues/*/details.json | wc -c").returncode == 0
+    assert "cat (pid" in (m.where / ".sentryfs/errors").read_text()
+
+
 def test_ctrl_c_ends_it_and_the_next_one_goes_on(fetched, small):
     total = len(os.listdir(fetched.where / "issues"))
     small.faults({"path": "/tags/", "delay_ms": 200})

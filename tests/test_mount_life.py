@@ -82,6 +82,33 @@ def test_a_signal_while_it_mounts_leaves_no_mount(sandbox, tmp_path, where, name
     assert f"{call}(" in (tmp_path / "log").read_text() and not left
 
 
+@pytest.mark.parametrize("name", ["token_file", "cacert", ".sentryclirc"])
+def test_what_is_read_again_is_not_below_the_mount(sandbox, tmp_path, name):
+    """There the one thread would wait for itself, unkillably."""
+    where = tmp_path / "m"
+    where.mkdir()
+    (where / name).write_text(f"[auth]\ntoken={sandbox.token}\n" if name[0] == "." else f"{sandbox.token}\n")
+    (where / name).chmod(0o600)
+    (tmp_path / "link").symlink_to(where)
+    option = [] if name[0] == "." else ["-o", f"{name}={tmp_path}/link/{name}"]
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "link")}
+    start = subprocess.run([PROGRAM, f"--url={sandbox.url}", *option, where], env=env, capture_output=True, text=True, timeout=20)
+    assert start.returncode in (1, 2) and "below the mount point" in start.stderr, start
+    assert not is_mounted(where)
+
+
+@pytest.mark.parametrize("where", ["sentry", "sentry/cache"])
+def test_a_store_below_the_mount_is_left_out(mount, tmp_path, where):
+    """A home that is mounted over: the store would be asked of the mount itself."""
+    (tmp_path / "sentry/cache").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / where)
+    m = mount(env={"XDG_CACHE_HOME": str(tmp_path / "link")})
+    assert m.start.returncode == 0 and "is below the mount point" in m.start.stderr
+    assert os.listdir(m.where / ISSUES) and "below the mount point" in m.status()["store"]
+    os.kill(m.pid, signal.SIGHUP)
+    assert os.listdir(m.where / ISSUES)
+
+
 def test_auto_unmount(mount):
     m = mount("-o", "auto_unmount")
     assert m.start.returncode == 0, m.start.stderr

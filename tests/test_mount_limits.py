@@ -76,7 +76,7 @@ def test_refused_by_another_client_is_waited_out_without_a_storm(mount, limited)
     assert [r.wait(30) for r in readers] == [0] * 8
     asked = [r for r in limited.requests() if r["path"].count("/") == 7]
     assert len(asked) <= 8 + 5 and len([r for r in asked if r["status"] == 200]) == 8, \
-        [(r["path"], r["t"], r["status"]) for r in asked]
+        "".join(f"\n{r['t']:.3f} {r['status']}" for r in asked)
     assert max(collections.Counter(r["path"] for r in asked).values()) <= 4
     limited.faults()
 

@@ -357,7 +357,8 @@ def test_a_name_that_is_lost_under_a_mount(named, server, how):
                 assert error_of((m.where / ISSUES / name / "details.json").read_bytes) == "EHOSTUNREACH"
                 assert attempt(m.where / ISSUES / name / "status", "resolved\n") == ("write", "EHOSTUNREACH")
                 slow.append(time.monotonic() - begin)
-        assert max(slow) < AT_ONCE_S, f"the slowest took {max(slow):.1f} s"
+        assert max(slow) < 1.5, f"the slowest took {max(slow):.1f} s: getaddrinfo() goes on for 10"
+        print(f"names: {len(slow)} operations while the name is looked for, the slowest {max(slow) * 1000:.0f} ms")
         told = (m.where / ISSUES / issues[11] / "last-error").read_text()
         assert "not sent  the server cannot be reached" in told and "esolv" in told
         assert re.match(r"no, since 20\S+Z, \d+ s: (Could not resolve host: sentry.test|Resolving timed out)", m.status()["online"])

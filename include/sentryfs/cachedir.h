@@ -6,6 +6,10 @@
 
 #define CACHEDIR_WHY 256
 
+/* Of the user; mount(8) gives its helpers no HOME. Borrowed until the next call of getpwuid(3); NULL:
+ * there is none. */
+const char *cachedir_home(void);
+
 /* $XDG_CACHE_HOME/sentryfs or ~/.cache/sentryfs, without links, made where it is missing: a
  * directory of the user's own that nobody else can read. The caller frees it; NULL after a
  * sentence in `why`. */

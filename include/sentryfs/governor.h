@@ -16,6 +16,8 @@
 enum rank { RANK_WAITED_FOR, RANK_AHEAD, RANK_BULK };
 
 struct governor {
+	bool heard;	    /* there was an answer */
+	int64_t first;	    /* ms: when the first of those began that wait for it */
 	bool known;	    /* a window was told of */
 	unsigned limit;	    /* requests in a window */
 	unsigned remaining; /* of them, by the newest answer */

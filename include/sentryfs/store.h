@@ -26,9 +26,9 @@ enum store_kind {
  * False when one of them is too long. `source` is ORG, ORG/PROJECT or "". */
 bool store_name(char name[STORE_NAME_MAX], const char *origin, const char *source, const char *token);
 
-/* Opens $XDG_CACHE_HOME/sentryfs/NAME.db. NULL without memory alone: whatever else is
- * wrong with it, it is left out, which store_show() and the log tell. */
-struct store *store_new(const char *name, uint64_t bytes_max, const struct clock *clock);
+/* Opens $XDG_CACHE_HOME/sentryfs/NAME.db, unless that is below the directory `not_below` (NULL: any will do).
+ * NULL without memory alone: whatever else is wrong with it, it is left out, which store_show() and the log tell. */
+struct store *store_new(const char *name, uint64_t bytes_max, const char *not_below, const struct clock *clock);
 void store_free(struct store *s); /* commits; accepts NULL */
 
 /* A fork must not take an open store with it. */

@@ -21,6 +21,10 @@ int target_defaults(struct options *o, FILE *err);
 /* A directory that is there and no stale mount, as an absolute path. */
 int target_mountpoint(struct options *o, const char *path, FILE *err);
 
+/* That a file which the program reads again later (NULL: none) is not below the mount point: there it would
+ * ask itself, and wait for ever. To be called before the mount. */
+int target_outside(const struct options *o, const char *file, FILE *err);
+
 /* Writes "sentryfs: ...", a line; returns `error`. */
 int target_fail(FILE *err, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

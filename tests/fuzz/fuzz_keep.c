@@ -21,7 +21,7 @@ static struct store *open_store(void)
 	struct store *s;
 
 	MUST(mkdtemp(dir) && !setenv("XDG_CACHE_HOME", dir, 1));
-	s = store_new("fuzz", MIB, &clock_system);
+	s = store_new("fuzz", MIB, NULL, &clock_system);
 	MUST(s && store_is_open(s));
 	/* it lives as long as it is open */
 	for (const char *const *part =

@@ -67,8 +67,11 @@ static void test_wait(void **state)
 		int64_t wait, ahead; /* ms */
 	} table[] = {
 		{"nothing is known", {.running = 0}, 0, 0},
-		{"nothing is known, seven run", {.running = 7}, 0, 0},
-		{"nothing is known, eight run", {.running = 8}, 0, 1000},
+		{"before the first answer", {.running = 3, .first = NOW}, 0, 0},
+		{"before the first answer, four run", {.running = 4, .first = NOW - 300}, 700, 700},
+		{"it does not come", {.running = 7, .first = NOW - 1000}, 0, 0},
+		{"nothing is known, seven run", {.heard = true, .running = 7}, 0, 0},
+		{"nothing is known, eight run", {.heard = true, .running = 8}, 0, 1000},
 		{"room", {.known = true, .limit = 10, .remaining = 10, .reset = W + 1}, 0, 0},
 		{"the last one", {.known = true, .limit = 10, .remaining = 1, .reset = W + 1}, 0, 1020},
 		{"a fifth is kept", {.known = true, .limit = 10, .remaining = 2, .reset = W + 1}, 0, 1020},
@@ -191,6 +194,29 @@ static void test_new_window(void **state)
 	answered(&f, 200, window(5, 0, W + 10));
 	assert_int_equal(f.governor.running, 0);
 	assert_int_equal(wait(&f, false), 9000);
+}
+
+/* What is under way when a window ends is counted in the next one, until its answer tells of the old one. */
+static void test_window_ends_under_way(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	told(&f, window(5, 4, W + 1));
+	start(&f, 3);
+	f.clock.now += 1020;
+	assert_int_equal(wait(&f, false), 0);
+	start(&f, 2);
+	assert_int_equal(wait(&f, false), 1000);
+	answered(&f, 200, window(5, 3, W + 1));
+	assert_int_equal(wait(&f, false), 0);
+	start(&f, 1);
+	/* this one came to the server later, and is in what remains */
+	answered(&f, 200, window(5, 4, W + 2));
+	assert_int_equal(f.governor.remaining, 4);
+	assert_int_equal(f.governor.counted, 4);
+	assert_int_equal(wait(&f, false), 1000);
 }
 
 /* Answers of a window that has ended say nothing of the one that has begun. */
@@ -404,10 +430,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wait),	     cmocka_unit_test(test_part_of_a_second),
 		cmocka_unit_test(test_any_order),    cmocka_unit_test(test_new_window),
-		cmocka_unit_test(test_late_answers), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_long_refusal), cmocka_unit_test(test_no_answer),
-		cmocka_unit_test(test_other_clock),  cmocka_unit_test(test_junk),
-		cmocka_unit_test(test_clock_set),
+		cmocka_unit_test(test_late_answers), cmocka_unit_test(test_window_ends_under_way),
+		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_long_refusal),
+		cmocka_unit_test(test_no_answer),    cmocka_unit_test(test_other_clock),
+		cmocka_unit_test(test_junk),	     cmocka_unit_test(test_clock_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

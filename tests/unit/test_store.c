@@ -29,7 +29,7 @@ struct fixture {
 
 static void open_all(struct fixture *f)
 {
-	f->store = store_new(NAME, MIB, &f->script.clock.clock);
+	f->store = store_new(NAME, MIB, NULL, &f->script.clock.clock);
 	assert_non_null(f->store);
 	cache_init(&f->cache, &f->api, 64 * MIB);
 	if (store_is_open(f->store))
@@ -196,7 +196,7 @@ static void test_two(void **state)
 
 	(void)state;
 	begin(&f);
-	second = store_new(NAME, MIB, &f.script.clock.clock);
+	second = store_new(NAME, MIB, NULL, &f.script.clock.clock);
 	assert_false(store_is_open(second));
 	store_put(second, STORE_DOCUMENT, "a", STR("x"), 1);
 	buf_init(&b, 1024);
