@@ -41,6 +41,12 @@ class Listener:
     def serve(self, connection):
         self.heard.append(connection.recv(65536))
 
+    def join(self, connection, onward):
+        """Carries on, unless it was stopped before they were among those that it ends."""
+        self.connections += [connection, onward]
+        if self.server.fileno() >= 0:
+            join(connection, onward)
+
     def stop(self):
         if self.server.fileno() < 0:
             return
@@ -82,8 +88,7 @@ class Relay(Listener):
 
     def serve(self, connection):
         with socket.create_connection(("127.0.0.1", self.target)) as onward:
-            self.connections.append(onward)
-            join(connection, onward)
+            self.join(connection, onward)
 
 
 class Tls(Listener):
@@ -101,8 +106,7 @@ class Tls(Listener):
     def serve(self, connection):
         with self.context.wrap_socket(connection, server_side=True) as secure, \
                 socket.create_connection(("127.0.0.1", self.target)) as plain:
-            self.connections += [secure, plain]
-            join(secure, plain)
+            self.join(secure, plain)
 
 
 class Proxy(Listener):
@@ -122,7 +126,7 @@ class Proxy(Listener):
                 connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
                 onward.sendall(head)
-            join(connection, onward)
+            self.join(connection, onward)
 
 
 class Authority:
