@@ -242,7 +242,7 @@ int target_outside(const struct options *o, const char *file, FILE *err)
 int target_mountpoint(struct options *o, const char *path, FILE *err)
 {
 	cleanup_free char *real = realpath(path, NULL), *left = NULL;
-	struct stat st;
+	struct stat st = {0};
 	int error = real && !stat(real, &st) ? 0 : errno;
 
 	if (error == ENOTCONN && (left = stale_release(real ? real : path))) {
