@@ -14,6 +14,7 @@
 #define RESET_MAX_S 3600
 #define LATE_MS 20 /* past a reset, which is told in whole seconds */
 #define AGAIN_MS 1000
+#define SPARE_MS 300 /* before the end of a window */
 #define SKEW_S INT64_C(3)
 #define AT_ONCE_MS 100 /* what a server that refuses means by at once */
 #define BLOCKED_MAX_MS 60000
@@ -68,7 +69,7 @@ static unsigned reserve(unsigned of, enum rank rank)
 
 int64_t governor_wait(const struct governor *g, const struct clock *clock, enum rank rank)
 {
-	int64_t now = clock->now_ms(clock);
+	int64_t now = clock->now_ms(clock), left;
 
 	/* a refusal for longer than anybody waits is tried by one at a time */
 	if (g->blocked > now && (g->blocked - now < BLOCKED_MAX_MS || g->running))
@@ -83,9 +84,13 @@ int64_t governor_wait(const struct governor *g, const struct clock *clock, enum 
 		return AGAIN_MS;
 	if (wall_s(clock) >= g->reset)
 		return 0; /* a new window; its first answer tells of it */
-	if (g->counted + reserve(g->limit, rank) >= g->remaining)
-		return until_reset_ms(clock, g->reset);
-	return 0;
+	if (g->counted + reserve(g->limit, rank) < g->remaining)
+		return 0;
+	left = until_reset_ms(clock, g->reset);
+	/* what is kept ends with its window: when nobody came for it, who asks for much has it */
+	if (rank == RANK_BULK && g->counted < g->remaining)
+		return left > SPARE_MS ? left - SPARE_MS : 0;
+	return left;
 }
 
 void governor_begin(struct governor *g, const struct clock *clock)

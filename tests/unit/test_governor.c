@@ -25,6 +25,11 @@ static int64_t wait(const struct fixture *f, bool ahead)
 	return governor_wait(&f->governor, &f->clock.clock, ahead);
 }
 
+static int64_t bulk_wait(const struct fixture *f)
+{
+	return governor_wait(&f->governor, &f->clock.clock, RANK_BULK);
+}
+
 static void start(struct fixture *f, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -121,12 +126,33 @@ static void test_wait(void **state)
 		if (wait(&f, false) != table[i].wait || wait(&f, true) != table[i].ahead)
 			fail_msg("%s: %lld ms, ahead %lld ms", table[i].what, (long long)wait(&f, false),
 				 (long long)wait(&f, true));
-		/* who asks for much gives way like what is ahead, but has the only one that there is */
-		if (table[i].g.limit != 1 && table[i].g.at_once != 1)
-			assert_int_equal(governor_wait(&f.governor, &f.clock.clock, RANK_BULK), table[i].ahead);
+		/* who asks for much gives way like what is ahead, but has the only one that there is, and what is
+		 * kept as the window ends */
+		if (table[i].g.limit == 1 || table[i].g.at_once == 1)
+			assert_int_equal(bulk_wait(&f), table[i].wait);
+		else if (!table[i].wait && table[i].ahead > 1000)
+			assert_int_equal(bulk_wait(&f), table[i].ahead - 300);
 		else
-			assert_int_equal(governor_wait(&f.governor, &f.clock.clock, RANK_BULK), table[i].wait);
+			assert_int_equal(bulk_wait(&f), table[i].ahead);
 	}
+}
+
+/* The kept fifth goes to who asks for much when nobody else came for it, not to what is ahead. */
+static void test_kept_until_the_end(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	told(&f, window(5, 1, W + 1));
+	assert_int_equal(wait(&f, false), 0);
+	assert_int_equal(bulk_wait(&f), 720);
+	f.clock.now += 720;
+	assert_int_equal(bulk_wait(&f), 0);
+	assert_int_equal(wait(&f, true), 300);
+	start(&f, 1);
+	assert_int_equal(bulk_wait(&f), 300);
+	assert_int_equal(wait(&f, false), 300);
 }
 
 /* Within a second the time to the reset is less than whole seconds say. */
@@ -428,12 +454,19 @@ static void test_junk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wait),	     cmocka_unit_test(test_part_of_a_second),
-		cmocka_unit_test(test_any_order),    cmocka_unit_test(test_new_window),
-		cmocka_unit_test(test_late_answers), cmocka_unit_test(test_window_ends_under_way),
-		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_long_refusal),
-		cmocka_unit_test(test_no_answer),    cmocka_unit_test(test_other_clock),
-		cmocka_unit_test(test_junk),	     cmocka_unit_test(test_clock_set),
+		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_part_of_a_second),
+		cmocka_unit_test(test_any_order),
+		cmocka_unit_test(test_new_window),
+		cmocka_unit_test(test_late_answers),
+		cmocka_unit_test(test_window_ends_under_way),
+		cmocka_unit_test(test_kept_until_the_end),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long_refusal),
+		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_other_clock),
+		cmocka_unit_test(test_junk),
+		cmocka_unit_test(test_clock_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
