@@ -318,6 +318,7 @@ def test_a_project_fetched_is_grepped_without_the_server(fetched, small, mount, 
     # under valgrind all that takes longer than what was read is fresh
     assert WRAPPER or small.requests() == []
     fetched.unmount()
+    small.forget()
     away = mount("--offline", server=small, source="acme/web", name="away", env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
     there = away.sh("grep -rl exception issues | LC_ALL=C sort")
     assert (there.stderr, there.stdout) == ("", here.stdout)
