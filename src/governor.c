@@ -155,11 +155,12 @@ static bool reset_of(const struct governor *g, const struct clock *clock, const 
 void governor_end(struct governor *g, const struct clock *clock, const struct http_response *r)
 {
 	uint64_t limit, remaining, n;
+	bool told = r && !r->error && number(r, "X-Sentry-Rate-Limit-Remaining", &remaining);
 	int64_t reset;
 
 	g->running -= g->running > 0;
 	/* what was sent and tells nothing has been counted by the server, as far as can be known */
-	if (g->counted && !(r && !r->error && number(r, "X-Sentry-Rate-Limit-Remaining", &n)))
+	if (g->counted && !told)
 		g->remaining -= g->remaining > 0;
 	g->counted -= g->counted > 0;
 	if (!r || r->error)
@@ -172,8 +173,8 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 	learn_skew(g, clock, r);
 	if (number(r, "X-Sentry-Rate-Limit-ConcurrentLimit", &n))
 		g->at_once = n < 1000 ? (unsigned)n : 0;
-	if (number(r, "X-Sentry-Rate-Limit-Limit", &limit) && number(r, "X-Sentry-Rate-Limit-Remaining", &remaining) &&
-	    reset_of(g, clock, r, &reset) && limit && limit < 1000000) {
+	if (told && number(r, "X-Sentry-Rate-Limit-Limit", &limit) && reset_of(g, clock, r, &reset) && limit &&
+	    limit < 1000000) {
 		/* answers come in any order: of one window the least remaining is the newest, and
 		 * one that has ended says nothing of the next */
 		if (!g->known || reset > g->reset || (reset > g->ended && remaining < g->remaining))
@@ -198,7 +199,7 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 		g->blocked = clock->now_ms(clock) + wait;
 	} else if (g->blocked - clock->now_ms(clock) >= BLOCKED_MAX_MS) {
 		g->blocked = 0; /* the one that was tried came through */
-	} else if (number(r, "X-Sentry-Rate-Limit-Remaining", &n) && !n && reset_of(g, clock, r, &reset) && !g->known) {
+	} else if (told && !remaining && reset_of(g, clock, r, &reset) && !g->known) {
 		g->blocked = clock->now_ms(clock) + until_reset_ms(clock, reset);
 	}
 }

@@ -35,11 +35,9 @@ static char *absolute(const char *path)
 static bool is_ours(const char *path)
 {
 	struct lives lives;
-	bool found = false;
+	const struct live *at = lives_read(&lives) ? NULL : lives_of(&lives, path);
+	bool found = at && !strcmp(at->path, path);
 
-	if (!lives_read(&lives))
-		for (size_t i = 0; i < lives.n; i++)
-			found |= !strcmp(lives.at[i].path, path);
 	lives_done(&lives);
 	return found;
 }
