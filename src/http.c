@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <poll.h>
 
+#include "sentryfs/clock.h"
 #include "sentryfs/list.h"
 #include "sentryfs/log.h"
 
@@ -35,6 +36,7 @@ struct transfer {
 	struct curl_slist *headers;
 	char *body;
 	size_t body_n, body_at; /* and how much of it was given */
+	int64_t tried_ms;	/* 0: it waits for its turn */
 	http_done *done;
 	void *arg;
 	struct http_response response;
@@ -121,6 +123,27 @@ static size_t on_read(char *to, size_t size, size_t n, void *arg)
 	return most;
 }
 
+/* It has left the queue: its name is looked up, or a socket was made for it. */
+static void note_try(struct transfer *t)
+{
+	if (!t->tried_ms)
+		t->tried_ms = clock_system.now_ms(&clock_system);
+}
+
+static int on_lookup(void *resolver, void *reserved, void *arg)
+{
+	(void)resolver, (void)reserved;
+	note_try(arg);
+	return 0;
+}
+
+static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)fd, (void)purpose;
+	note_try(arg);
+	return CURL_SOCKOPT_OK;
+}
+
 static void transfer_free(struct transfer *t)
 {
 	list_remove(&t->link);
@@ -171,6 +194,10 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, on_lookup);
+	curl_easy_setopt(e, CURLOPT_RESOLVER_START_DATA, t);
+	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
+	curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, t);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -257,17 +284,14 @@ static void cancel(struct transport *transport, void *transfer)
 }
 
 /* Was the time up before there was a connection? What waited for its turn for most of its
- * time had none either; that tells nothing of the server. */
+ * time had none either; that tells nothing of the server. libcurl's own times do not tell the
+ * two apart: with 7.88 NAMELOOKUP is counted from the end of the queue, TOTAL from its start. */
 static bool had_no_connection(const struct transfer *t)
 {
-	curl_off_t looked_up = 0, began = 0, total = 0;
+	curl_off_t began = 0;
 
-	curl_easy_getinfo(t->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
 	curl_easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &began);
-	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total);
-	if (began)
-		return false;
-	return looked_up ? total - looked_up > looked_up : str_starts(str_of(t->words), "Resolving");
+	return !began && t->tried_ms && 2 * (clock_system.now_ms(&clock_system) - t->tried_ms) > t->response.took_ms;
 }
 
 static void complete(struct transfer *t, CURLcode code)

@@ -89,9 +89,13 @@ class Sandbox(Client):
             own = [{k: v for k, v in rule.items() if k not in ("hits", "left")} for rule in self.control("GET", "faults")["rules"]]
             self.control("POST", "faults", [*background(), *own])
 
+    def every_request(self):
+        """Those of the log."""
+        return super().requests()
+
     def requests(self):
-        """Those of the log; the ones that were spoilt in the background were not answered, and are asked again."""
-        return [r for r in super().requests() if r.get("note") != SPOILT]
+        """Those; the ones that were spoilt in the background were not answered, and are asked again."""
+        return [r for r in self.every_request() if r.get("note") != SPOILT]
 
     def newest_first(self, project):
         """The names of its unresolved issues as pages in order give them."""

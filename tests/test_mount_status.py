@@ -174,6 +174,7 @@ def test_sighup_and_a_token_from_the_environment(mounted, sandbox):
 def test_sigusr1_writes_a_state_line(sandbox, tmp_path):
     where = tmp_path / "sentry"
     where.mkdir()
+    sandbox.forget()
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": sandbox.token,
            **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
     daemon = subprocess.Popen([*COMMAND, "-f", f"--url={sandbox.url}", where], env=env, stderr=subprocess.PIPE, text=True)
@@ -182,8 +183,9 @@ def test_sigusr1_writes_a_state_line(sandbox, tmp_path):
         assert "online\tyes" in (where / ".sentryfs/status").read_text()
         daemon.send_signal(signal.SIGUSR1)
         line = daemon.stderr.readline()
-        assert re.fullmatch(rf"sentryfs: {sandbox.url} on {where}: up \d+ s, online, 1 requests, 0 errors, \d+ operations, "
+        told = re.fullmatch(rf"sentryfs: {sandbox.url} on {where}: up \d+ s, online, (\d+) requests, 0 errors, \d+ operations, "
                             r"\d+ bytes cached\n", line)
+        assert told and int(told[1]) == len(sandbox.every_request()) > 0
     finally:
         subprocess.run(["fusermount3", "-u", where], check=True)
         assert daemon.wait(20) == 0
