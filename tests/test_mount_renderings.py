@@ -248,7 +248,7 @@ def test_a_text_is_the_same_however_its_body_came(mount, gallery):
     for name in names:
         path = f"{GALLERY}/GALLERY-4/events/{name}"
         assert (one.where / path).read_text() == (many.where / path).read_text()
-    assert not any("full=1" in r["query"] for r in gallery.requests()[:1])
+    assert not any("full=1" in r["query"] for r in gallery.every_request()[:1])
 
 
 def test_an_event_of_a_project_is_the_same_text(shown):

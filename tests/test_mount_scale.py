@@ -23,6 +23,7 @@ many = server_of("--issues", 3000, "--unresolved-only", "--events", 3)
 @pytest.fixture
 def big(mount, many):
     many.control("POST", "options", {"delay_ms": 0})
+    many.faults()
     m = mount("--max-issues=5000", server=many)
     assert m.start.returncode == 0, m.start.stderr
     many.forget()
@@ -65,6 +66,7 @@ def test_the_listing_is_what_pages_in_order_give(big, many):
 
 
 def test_parts_come_side_by_side(big, many):
+    many.calm()
     many.control("POST", "options", {"delay_ms": 50})
     assert len(listed(big)) == 3000
     asked = [r for r in many.requests() if r["path"] == LIST]
@@ -72,6 +74,7 @@ def test_parts_come_side_by_side(big, many):
 
 
 def test_issues_that_get_events_meanwhile(big, many):
+    many.calm()
     many.control("POST", "options", {"delay_ms": 20})
     there, draw, moved, ended = walk(many), random.Random(7), [], threading.Event()
 
@@ -93,6 +96,7 @@ def test_issues_that_get_events_meanwhile(big, many):
 
 
 def test_siblings_in_the_order_of_the_listing(big, many):
+    many.calm()
     names = listed(big)[:40]
     many.control("POST", "options", {"delay_ms": 50})
     many.forget()
