@@ -176,6 +176,7 @@ int show_readme(struct buf *b, const struct source *s)
 		   "| EBUSY | a conflict at the server |\n| EOPNOTSUPP | this server does not do this |\n"
 		   "| EAGAIN | rate limit; try again after the reset |\n| ETIMEDOUT | no answer within %u s |\n"
 		   "| EHOSTUNREACH, ECONNREFUSED | the server cannot be reached |\n| EPROTO | TLS failed |\n"
+		   "| EMFILE | sentryfs has no descriptor for a connection |\n"
 		   "| EBADMSG | the answer was not the JSON expected |\n| EFBIG | the answer was too large |\n"
 		   "| EIO | the server failed |\n| EROFS | this mount was made read-only |\n",
 		   m->options->timeout);

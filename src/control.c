@@ -115,7 +115,7 @@ static int report_change(struct change *c)
 	r.error = failed->error;
 	r.sent = failed->sent;
 	r.accepted = failed->error == -EINVAL ? c->accepted : NULL;
-	if (failed->effect == EFFECT_DELETED && failed->error != -EACCES)
+	if (failed->effect == EFFECT_DELETED && failed->sent && failed->error != -EACCES)
 		r.next = "look whether the issue is still there, then try again";
 	buf_init(&words, 4096);
 	buf_puts(&words, failed->words ? failed->words : "");

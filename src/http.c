@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "sentryfs/clock.h"
 #include "sentryfs/list.h"
@@ -37,6 +38,7 @@ struct transfer {
 	char *body;
 	size_t body_n, body_at; /* and how much of it was given */
 	int64_t tried_ms;	/* 0: it waits for its turn */
+	int no_socket;		/* the error of the one that was to be made last; or 0 */
 	http_done *done;
 	void *arg;
 	struct http_response response;
@@ -123,7 +125,7 @@ static size_t on_read(char *to, size_t size, size_t n, void *arg)
 	return most;
 }
 
-/* It has left the queue: its name is looked up, or a socket was made for it. */
+/* It has left the queue: its name is looked up, or a socket is made for it. */
 static void note_try(struct transfer *t)
 {
 	if (!t->tried_ms)
@@ -137,11 +139,16 @@ static int on_lookup(void *resolver, void *reserved, void *arg)
 	return 0;
 }
 
-static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+/* Of a socket that cannot be made libcurl tells no more than that there is no connection. */
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
-	(void)fd, (void)purpose;
-	note_try(arg);
-	return CURL_SOCKOPT_OK;
+	struct transfer *t = arg;
+	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+
+	(void)purpose;
+	note_try(t);
+	t->no_socket = fd < 0 ? -errno : 0;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 static void transfer_free(struct transfer *t)
@@ -196,8 +203,8 @@ static bool configure(struct transfer *t, const struct http_request *rq)
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, on_lookup);
 	curl_easy_setopt(e, CURLOPT_RESOLVER_START_DATA, t);
-	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket);
-	curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, t);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -312,6 +319,10 @@ static void complete(struct transfer *t, CURLcode code)
 	if (code == CURLE_WRITE_ERROR) /* too long, or no memory */
 		r->error = r->body.error ? r->body.error : r->headers.error ? r->headers.error : r->error;
 	r->words = t->words[0] ? t->words : curl_easy_strerror(code);
+	if (code == CURLE_COULDNT_CONNECT && (t->no_socket == -EMFILE || t->no_socket == -ENFILE)) {
+		r->error = t->no_socket;
+		r->words = strerrordesc_np(-r->error);
+	}
 	t->done(t->arg, r);
 	transfer_free(t);
 }

@@ -13,9 +13,15 @@ void reach_init(struct reach *k)
 	*k = (struct reach){.since = -1, .heard = -1};
 }
 
+/* We had no descriptor for a connection; that tells nothing of the server. */
+static bool is_ours(const struct http_response *r)
+{
+	return r->error == -EMFILE || r->error == -ENFILE;
+}
+
 bool reach_failed(const struct http_response *r)
 {
-	return r->error == -ECONNREFUSED || r->error == -EHOSTUNREACH || r->error == -EPROTO;
+	return r->error == -ECONNREFUSED || r->error == -EHOSTUNREACH || r->error == -EPROTO || is_ours(r);
 }
 
 static void lose(struct reach *k, const struct http_response *r, int64_t now)
@@ -34,6 +40,8 @@ void reach_heard(struct reach *k, const struct http_response *r, bool last, int6
 {
 	bool answers = !r->error;
 
+	if (is_ours(r))
+		return;
 	if (k->since < 0 || k->answers != answers)
 		k->since = now;
 	k->answers = answers;

@@ -32,6 +32,9 @@ static const char *advice(const struct report *r)
 	case ECONNREFUSED:
 	case EHOSTUNREACH:
 		return "the server cannot be reached: try again when it can";
+	case EMFILE:
+	case ENFILE:
+		return "sentryfs may open no more files: raise the limit (ulimit -n) and mount again";
 	case EPROTO:
 		return "see that the address and the server's certificate are right; options cacert, cert and key are "
 		       "what "

@@ -30,6 +30,9 @@ COMMAND = [*WRAPPER, PROGRAM]
 PATIENCE = 5 if WRAPPER else 1
 PLAIN = not WRAPPER and b"__asan_init" not in pathlib.Path(PROGRAM).read_bytes()
 
+# nohup, and a shell without job control, start us with these ignored, and what we start could not take them up again
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 MOUNTS = itertools.count(1)
 

@@ -85,7 +85,10 @@ def test_status_of_all(mounted, mount):
     other = mount("--ro", name="my other mount", source="acme/web")
     here = mounted.where.parent
     alone = ["unshare", "-m", "bash", "-c", f"""cd /
-        findmnt -rno TARGET -t fuse.sentryfs | while read -r t; do case $t in {here}/*) ;; *) umount -l "$t" ;; esac; done
+        findmnt -rno TARGET -t fuse.sentryfs | while read -r t; do
+            t=$(printf %b "$t")
+            case $t in {here}/*) ;; *) umount -l "$t" ;; esac
+        done
         exec "$@" """, "-"]
     done = run(mounted, "status", cwd="/", wrap=alone)
     newest, older = done.stdout.split("\n\n")

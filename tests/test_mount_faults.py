@@ -3,6 +3,7 @@
 
 import errno
 import os
+import resource
 import signal
 import socket
 import statistics
@@ -86,6 +87,26 @@ def test_a_429_is_waited_out(mounted, sandbox):
     assert len(sandbox.requests()) == 2
 
 
+def test_without_a_descriptor_nothing_is_sent_and_the_server_is_not_away(mounted, sandbox):
+    *busy, other, third = listed(mounted, 6)
+    sandbox.forget()
+    sandbox.faults({"path": "/issues/[^/]+/$", "hang": "before-headers", "times": len(busy)})
+    readers = [reader_of(mounted.where / ISSUES / name / "details.json") for name in busy]    # on the connections that are kept
+    wait_until(lambda: sandbox.control("GET", "faults")["hanging"] == len(busy), "the requests")
+    had = resource.prlimit(mounted.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(mounted.pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{mounted.pid}/fd")), had[1]))
+    assert read_errno(mounted.where / ISSUES / other / "details.json") == "EMFILE"
+    done = mounted.sh(f"rmdir {ISSUES}/{other}")
+    assert done.returncode == 1 and "Too many open files" in done.stderr
+    assert "raise the limit (ulimit -n)" in (mounted.where / ISSUES / other / "last-error").read_text()
+    assert mounted.status()["online"] == "yes" and len(sandbox.requests()) == len(busy)
+    resource.prlimit(mounted.pid, resource.RLIMIT_NOFILE, had)
+    assert read_errno(mounted.where / ISSUES / third / "details.json") is None
+    for reader in readers:
+        reader.kill()
+        reader.wait()
+
+
 def test_hostile_names_are_left_out(mounted, sandbox):
     sandbox.faults({"path": "/organizations/acme/projects/$", "status": 200, "body":
                     '[{"slug":"../etc","id":"1"},{"slug":"a/b","id":"2"},{"slug":null,"id":"3"},{"id":4},7,'
@@ -95,9 +116,7 @@ def test_hostile_names_are_left_out(mounted, sandbox):
 
 
 def reader_of(path, command=("cat",)):
-    """A process that reads; a shell without job control starts us with SIGINT ignored, so it is reset."""
-    return subprocess.Popen(["env", "--default-signal=INT", *command, path], stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
+    return subprocess.Popen([*command, path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def listed(mount, most):
@@ -236,7 +255,7 @@ def test_org_and_project_as_the_source(mount):
     assert "sentry:127.0.0.1" in open("/proc/self/mounts", encoding="utf-8").read()
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "fusermount3", "SIGINT"])
+@pytest.mark.parametrize("how", ["SIGTERM", "fusermount3", "SIGINT", "SIGQUIT"])
 def test_nothing_is_left_behind(mounted, how):
     if how == "fusermount3":
         subprocess.run(["fusermount3", "-u", mounted.where], check=True)

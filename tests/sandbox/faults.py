@@ -59,6 +59,8 @@ class Rule:
         self.left = spec.get("times")
         self.random = random.Random(spec.get("seed", 0))
         self.hits = 0
+        if "bomb" in spec:
+            bomb(spec["bomb"])      # made now, in nobody's time
 
     def applies(self, request):
         if self.methods and request.method not in self.methods:
