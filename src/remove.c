@@ -163,8 +163,6 @@ int verb_rmdir(struct op *op)
 		if (r)
 			return r;
 		r = delete_issue(op, op->target);
-		if (r)
-			change_unref(steal(&op->change));
 	}
 	if (!r)
 		r = control_change(op, op->target, STR(""));

@@ -91,6 +91,8 @@ static void test_forbidden(void **state)
 	f.options.read_only = true;
 	remove_by(&f, &r, "WEB-1", 0);
 	failed(&r, -EROFS);
+	script_run(&f.mount, &r, verb_unlink, f.issue, "title");
+	failed(&r, -EROFS);
 	f.options.read_only = false;
 	/* none of these armed the guard */
 	remove_by(&f, &r, "WEB-1", 0);
