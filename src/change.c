@@ -363,6 +363,28 @@ static void doubt(struct change *c, struct change_step *step)
 	audit(c, step, ", not known whether it was done,");
 }
 
+/* Was the look answered with what the issue was merged into by others? That is then who has the value, or has not. */
+static bool is_merged(struct change *c, struct change_step *step, struct str body)
+{
+	cleanup_buf struct buf words = {0};
+	struct item *into = NULL;
+	struct timespec wall;
+	bool done;
+
+	buf_init(&words, 512);
+	c->in->cache->api->clock->wall(c->in->cache->api->clock, &wall);
+	if (step->effect != EFFECT_ROW || !look_merged(step, body, now_ms(c), &wall, &into, &done, &words))
+		return false;
+	step->error = -ENOENT;
+	set_words(step, words.error ? "" : words.data, "");
+	keep_item(c->in->cache, step->issues[0]);
+	if (into)
+		keep_item(c->in->cache, into);
+	if (done)
+		audit(c, step, ", seen to be done to what it was merged into,");
+	return true;
+}
+
 /* The look whether an uncertain request was done has been answered. */
 static void on_checked(void *arg, struct api_answer *answer)
 {
@@ -384,6 +406,8 @@ static void on_checked(void *arg, struct api_answer *answer)
 	if (!r) {
 		step->error = 0;
 		audit(c, step, ", seen to be done");
+	} else if (r == -EBADMSG && !answer->error && is_merged(c, step, buf_str(answer->body))) {
+		; /* and said */
 	} else if (answer->error || (r != -EOPNOTSUPP && r != -EEXIST)) {
 		set_words(step, words, NOT_KNOWN);
 		doubt(c, step);

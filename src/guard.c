@@ -138,7 +138,7 @@ void guard_waited(struct guard *g, const struct node *node, int64_t began, int64
 	for (struct list *l = g->refusals.prev; l != &g->refusals; l = l->prev) {
 		struct refusal *r = container_of(l, struct refusal, link);
 
-		if (r->is_dir && began - r->walk < GUARD_MS && touches(r->dir, issues))
+		if (began - r->walk < GUARD_MS && touches(r->dir, issues))
 			r->walk = now;
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The look at the issues of a bulk request: which of them show what it asked for, and
- * which are not there. Owns nothing; what it finds is the step's. Must not know requests,
+ * The look at the issues of a request: which of them show what it asked for, which are not
+ * there, and which are another one by now. Owns nothing; what it finds is the step's. Must not know requests,
  * nor what is told to whom.
  */
 #include "sentryfs/look.h"
@@ -92,4 +92,29 @@ int look_at_each(struct change_step *step, struct str list, int otherwise, int64
 	free(step->errors);
 	step->errors = l.errors;
 	return 0;
+}
+
+bool look_merged(struct change_step *step, struct str body, int64_t now, const struct timespec *wall,
+		 struct item **into, bool *done, struct buf *words)
+{
+	struct item *was = step->issues[0];
+	cleanup_free char *scope = strndup(was->key, (size_t)(strrchr(was->key, '/') - was->key));
+	cleanup_json cJSON *tree = NULL;
+	struct str id, name;
+
+	if (!scope || json_parse(body, &tree) || json_member(body, "id", &id) || json_covers(id, str_of(was->id)))
+		return false;
+	name = json_string(tree, "shortId");
+	if (!name.n)
+		return false;
+	*done = step->expect && dialect_covers(body, str_of(step->expect), false);
+	*into = item_find(was->store, scope, name);
+	if (*into && item_apply(*into, body, now, wall))
+		(*into)->doubted = now;
+	if (item_set_gone(was, ITEM_MERGED, now))
+		was->doubted = now;
+	buf_printf(words, "it was merged into %.*s, which %s", (int)name.n, name.s,
+		   *done ? "has the value now" : "does not show the value");
+	buf_addc(words, '\0');
+	return true;
 }

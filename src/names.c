@@ -33,9 +33,6 @@ static const char *nearest_control(const struct node *dir, const char *name)
 	for (size_t at = 0; (k = kind_static(NULL, dir, false, &at));) {
 		unsigned d = k->control ? str_distance(str_of(k->name), str_of(name)) : 64;
 
-		/* state for status, assignee for assignedTo */
-		if (d > 4 && k->control && !strncasecmp(k->name, name, 4))
-			d = 4;
 		if (d < least) {
 			least = d;
 			best = k;

@@ -75,16 +75,17 @@ static int may_delete(struct op *op, struct node *issue, const struct process *w
 }
 
 /* Has the server still got it under this name? A merged-away id means the survivor, which
- * must not be deleted for it. */
-static int confirm(struct op *op, const struct item *issue)
+ * must not be deleted for it: so it is asked, however fresh the row is. `why`: what to say of
+ * an error. */
+static int confirm(struct op *op, const struct item *issue, struct buf *why)
 {
 	cleanup_ask struct ask a = {0};
+	struct str id, other = STR("null");
 	struct resource *res;
-	struct str id;
 	int r;
 
-	if (op->start - issue->fetched <= (int64_t)SOURCE_ISSUE_FRESH_S * 1000)
-		return 0;
+	buf_init(why, 1024);
+	buf_puts(why, "the server does not confirm that it has it");
 	r = ask_document(op->mount, op->node, "organizations/{o}/issues/{n}/", str_of(issue->id), 0, &a);
 	if (r)
 		return r;
@@ -97,14 +98,22 @@ static int confirm(struct op *op, const struct item *issue)
 		return r;
 	if (json_member(blob_str(res->document), "id", &id))
 		return -EBADMSG;
-	return json_covers(id, str_of(issue->id)) ? 0 : -ENOENT;
+	if (json_covers(id, str_of(issue->id)))
+		return 0;
+	json_member(blob_str(res->document), "shortId", &other);
+	why->len = 0;
+	buf_puts(why, "it was merged into ");
+	json_plain(why, other);
+	buf_puts(why, ", which this would have deleted");
+	return -ENOENT;
 }
 
 static int delete_issue(struct op *op, struct node *issue)
 {
 	struct process who;
 	struct change_step *step;
-	cleanup_buf struct buf path = {0};
+	cleanup_buf struct buf path = {0}, why = {0};
+	const char *words;
 	char *what;
 	int r;
 
@@ -112,12 +121,12 @@ static int delete_issue(struct op *op, struct node *issue)
 	r = may_delete(op, issue, &who);
 	if (r)
 		return r;
-	r = confirm(op, issue->item);
-	if (r && r != -EINPROGRESS)
-		return control_deny(op, issue, r, "delete", op->name, "the server does not confirm that it has it",
-				    NULL);
-	if (!r && issue->item->change)
+	if (issue->item->change)
 		return op_wait(op, issue->item->change);
+	r = confirm(op, issue->item, &why);
+	words = control_text(&why);
+	if (r && r != -EINPROGRESS)
+		return control_deny(op, issue, r, "delete", op->name, words ? words : "", NULL);
 	if (r)
 		return r;
 	r = control_path(op, issue, CONTROL_ISSUE, STR(""), &path);
@@ -163,8 +172,6 @@ int verb_rmdir(struct op *op)
 		if (r)
 			return r;
 		r = delete_issue(op, op->target);
-		if (r)
-			change_unref(steal(&op->change));
 	}
 	if (!r)
 		r = control_change(op, op->target, STR(""));

@@ -320,7 +320,7 @@ def a_deleted_issue_is_gone(user, of):
         before = len(place.requests())
         assert place.rmdir(place.issues / short) == "done"
         sent = [r["method"] for r in place.requests()[before:]]
-        assert sent == ["DELETE"]
+        assert sent == ["GET", "DELETE"], "whether the number still means that issue, and then"
         assert_gone(place, short, number)
         assert place.rmdir(place.issues / short) == "ENOENT"
         before = len(place.requests())
@@ -564,7 +564,7 @@ def faulty_server():
         path = f"/issues/({short}|{of.issue(short)['id']})/$"
         rules.append({"method": "DELETE", "path": path, "times": 1, **FAULTS[name][0]})
         if name == "no answer to anything":
-            rules.append({"method": "GET", "path": path, **HANG})
+            rules.append({"method": "GET", "path": path, "after": 1, **HANG})
     of.faults(*rules, NO_LIMITS)
     return of
 
@@ -578,7 +578,7 @@ def a_server_that_answers(name, user):
         assert hand("rmdir", place.issues / short) == wanted
         assert time.monotonic() - begin < 5 + 1.5 * PATIENCE
         sent = [r["method"] for r in place.requests()[before:]]
-        assert (sent.count("DELETE"), sent.count("GET")) == (deletes, gets)
+        assert (sent.count("DELETE"), sent.count("GET")) == (deletes, 1 + gets), "one GET before"
         if wanted == "done":
             assert short not in os.listdir(place.issues) and not os.path.lexists(place.issues / short)
             return
@@ -594,6 +594,19 @@ def a_server_that_answers(name, user):
         if wanted not in ("EACCES", "EAGAIN") and "anything" not in name:
             assert hand("rmdir", place.issues / short) == "done"
             assert place.deletes() == 2 and of.issue(short)["deleted"]
+
+
+@case
+def an_issue_that_was_merged_a_moment_ago(user):
+    """The server takes a merged-away number for the survivor, which rmdir was not told to delete."""
+    of = server("real")
+    with Place(of, user) as place:
+        away, survivor = of.fresh(2)
+        assert away in os.listdir(place.issues)
+        of.mutate("merge", into=survivor, issues=[away])
+        assert place.rmdir(place.issues / away) == "ENOENT"
+        assert place.deletes() == 0 and not of.issue(survivor)["deleted"]
+        assert f"it was merged into {survivor}" in place.last_error(away)
 
 
 @case

@@ -50,6 +50,24 @@ def test_the_servers_400_names_the_release(issue, sandbox):
     assert "400" in issue.error() and issue.read("status") == "unresolved\n"
 
 
+def test_an_issue_that_others_merged(mount, shared, sandbox):
+    """The server takes its number for the one that it is in now: that is said, and shown there at once."""
+    shared.fresh()
+    m = mount()
+    listed(m, sandbox)
+    away, survivor = (Issue(m, sandbox, next(shared.supply)) for _ in range(2))
+    assert survivor.read("status") == away.read("status") == "unresolved\n"
+    sandbox.mutate("merge", into=survivor.name, issues=[away.name])
+    sandbox.forget()
+    assert attempt(away / "status", "resolved") == ("write", "ENOENT")
+    assert sent(sandbox) == [put(away, status="resolved")]
+    assert f"it was merged into {survivor.name}, which has the value now" in away.error()
+    assert survivor.read("status") == "resolved\n" == survivor.server()["status"] + "\n"
+    assert away.name not in os.listdir(m.where / ISSUES)
+    changes = (m.where / ".sentryfs/changes").read_text().splitlines()
+    assert "seen to be done to what it was merged into" in changes[-1] and "resolved" in changes[-1]
+
+
 def test_last_error_is_empty_after_a_success(issue, sandbox):
     assert issue.error() == "" and os.stat(issue / "last-error").st_mode & 0o7777 == 0o444
     assert "last-error" in os.listdir(issue.path)

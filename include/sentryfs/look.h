@@ -17,4 +17,13 @@
  */
 int look_at_each(struct change_step *step, struct str list, int otherwise, int64_t now, const struct timespec *wall);
 
+/*
+ * Whether `body`, the answer for the step's one issue by its number, is the issue that it was merged into by
+ * others: the server takes a merged-away number for that one, in a PUT too (get_group_with_redirect). Then its
+ * row is brought up to date (*into, borrowed; untouched where it is not known), the step's issue is gone,
+ * *done says whether the value is shown there, and `words` (terminated) all of it.
+ */
+bool look_merged(struct change_step *step, struct str body, int64_t now, const struct timespec *wall,
+		 struct item **into, bool *done, struct buf *words);
+
 #endif

@@ -178,6 +178,31 @@ static void test_errors(void **state)
 	fails(200, "{\"id\":\"6\",\"status\":\"resolved\"}", -EBADMSG, ""); /* another issue's */
 }
 
+/* Others merged the issue: the server does to the one that it is in now what is asked for by its number. */
+static void test_merged_by_others(void **state)
+{
+	static const char *const now[] = {ROW("6", "WEB-2", "resolved"), ROW("6", "WEB-2", "unresolved")};
+	static const char *const words[] = {"merged into WEB-2, which has the value now",
+					    "which does not show the value"};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct change *c;
+
+		begin(&f);
+		c = put(&f, RESOLVED, PATH);
+		script_answer(&f.script, 0, 200, NULL, now[i]);
+		script_asked(&f.script, 1, PATH);
+		script_answer(&f.script, 1, 200, NULL, now[i]);
+		assert_non_null(strstr(c->steps[0].words, words[i]));
+		ended(c, -ENOENT);
+		assert_int_equal(f.issue->gone, ITEM_MERGED);
+		assert_string_equal(f.other->json->data, now[i]);
+		end(&f);
+	}
+}
+
 /* An answer that is none does not tell what was done. */
 static void test_no_answer_at_all(void **state)
 {
@@ -824,6 +849,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_merged_by_others),
 		cmocka_unit_test(test_no_answer_at_all),
 		cmocka_unit_test(test_not_shown),
 		cmocka_unit_test(test_steps),

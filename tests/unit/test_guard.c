@@ -128,6 +128,62 @@ static void test_siblings(void **state)
 	/* of issues/ itself */
 	refused(&t, t.project, true, someone(300, 60));
 	assert_int_equal(check(&t, t.other, someone(301, 60)), -ENOTEMPTY);
+	t.now += GUARD_MS;
+	/* an unlink before it, by the same process in the same place, hides no rmdir */
+	refused(&t, t.f.issue, false, someone(400, 70));
+	refused(&t, t.f.issue, true, someone(400, 70));
+	assert_int_equal(check(&t, t.other, someone(401, 70)), -ENOTEMPTY);
+	tear_down(&t);
+}
+
+/* The same refusal again begins the five seconds anew, for everybody. */
+static void test_again(void **state)
+{
+	struct tree_of t;
+
+	(void)state;
+	set_up(&t);
+	refused(&t, t.f.issue, false, someone(100, 1));
+	t.now += GUARD_MS - 1;
+	refused(&t, t.f.issue, false, someone(100, 1));
+	assert_int_equal(t.guard.n, 1);
+	t.now += GUARD_MS - 1;
+	assert_int_equal(check(&t, t.f.issue, someone(200, 1)), -ENOTEMPTY);
+	t.now++;
+	assert_int_equal(check(&t, t.f.issue, someone(200, 1)), 0);
+	tear_down(&t);
+}
+
+/* For siblings the time stands still while somebody waits for the server there, and for nobody else. */
+static void test_waited(void **state)
+{
+	struct process sibling = someone(101, 50), shell = someone(200, 1);
+	struct tree_of t;
+
+	(void)state;
+	set_up(&t);
+	refused(&t, t.f.issue, true, someone(100, 50));
+	t.now += 10000;
+	guard_waited(&t.guard, t.other, t.now - 10000, t.now);
+	assert_int_equal(check(&t, t.other, sibling), -ENOTEMPTY);
+	assert_int_equal(check(&t, t.f.issue, shell), 0);
+	t.now += GUARD_MS;
+	assert_int_equal(check(&t, t.other, sibling), 0);
+	/* whose time was over before the wait began */
+	guard_waited(&t.guard, t.other, t.now, t.now + 1000);
+	assert_int_equal(check(&t, t.other, sibling), 0);
+	/* what is answered at once, or is elsewhere, is no wait; nor does a refused unlink become more */
+	refused(&t, t.f.issue, true, someone(100, 50));
+	refused(&t, t.other, false, someone(300, 60));
+	t.now += GUARD_MS - 1;
+	guard_waited(&t.guard, t.other, t.now - 999, t.now);
+	guard_waited(&t.guard, t.project, t.now - 2000, t.now);
+	guard_waited(&t.guard, t.org, t.now - 2000, t.now);
+	t.now++;
+	assert_int_equal(check(&t, t.other, sibling), 0);
+	guard_waited(&t.guard, t.other, t.now - 2000, t.now);
+	assert_int_equal(check(&t, t.other, shell), 0);
+	assert_int_equal(check(&t, t.f.issue, someone(301, 60)), 0);
 	tear_down(&t);
 }
 
@@ -162,6 +218,7 @@ static void test_one_a_process(void **state)
 	assert_true(process_of(getpid(), &rmdir_)); /* must be alive to be remembered */
 	assert_int_equal(guard_deleting(&t.guard, t.f.issue, &rmdir_, t.now), 0);
 	assert_int_equal(check(&t, t.other, rmdir_), -EDQUOT);
+	assert_int_equal(check(&t, t.f.issue, rmdir_), 0); /* the same one again */
 	assert_int_equal(check(&t, t.other, someone(100, 1)), 0);
 	t.now += 86400000;
 	assert_int_equal(guard_deleting(&t.guard, t.f.issue, &max, t.now), 0); /* which looks who lives */
@@ -265,9 +322,7 @@ static void test_room(void **state)
 	pid = child(&hold);
 	assert_true(process_of(getpid(), &self) && process_of(pid, &other));
 	end_child(pid, hold);
-	refused(&t, t.f.issue, false, self);
-	refused(&t, t.f.issue, false, self); /* the same again is one record */
-	assert_int_equal(t.guard.n, 1);
+	refused(&t, t.other, false, self);
 	t.now += GUARD_MS;
 	for (int i = 0; i < 5000; i++) {
 		other.began += 1; /* has ended */
@@ -275,7 +330,7 @@ static void test_room(void **state)
 		t.now += 5;
 	}
 	assert_true(t.guard.n < 2500);
-	assert_int_equal(check(&t, t.f.issue, self), -ENOTEMPTY);
+	assert_int_equal(check(&t, t.other, self), -ENOTEMPTY);
 	tear_down(&t);
 }
 
@@ -286,10 +341,14 @@ static void test_flood(void **state)
 
 	(void)state;
 	set_up(&t);
-	for (int i = 0; i < 5000; i++)
+	for (int i = 0; i < 5000; i++) {
 		refused(&t, t.comments, false, someone(1000 + i, 1));
+		if (i % 1000 == 0)
+			refused(&t, t.other, false, someone(1, 1));
+	}
 	assert_true(t.guard.n <= 4096);
 	assert_int_equal(check(&t, t.f.issue, someone(5999, 1)), -ENOTEMPTY);
+	assert_int_equal(check(&t, t.other, someone(1, 1)), -ENOTEMPTY);
 	tear_down(&t);
 }
 
@@ -315,7 +374,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing),	      cmocka_unit_test(test_where),
-		cmocka_unit_test(test_siblings),      cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_siblings),      cmocka_unit_test(test_again),
+		cmocka_unit_test(test_waited),	      cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_one_a_process), cmocka_unit_test(test_ten_a_minute),
 		cmocka_unit_test(test_processes),     cmocka_unit_test(test_room),
 		cmocka_unit_test(test_flood),	      cmocka_unit_test(test_forgotten),

@@ -64,8 +64,16 @@ static void test_comment(void **state)
 	assert_string_equal(text_of(&f, first), "1st\n");
 	/* at the end it appends */
 	h = open_as(&f, first, O_WRONLY);
-	write_at(&f, &r, first, h, STR("more\n"), 4);
-	wrote(&r, 5);
+	write_at(&f, &r, first, h, STR("more"), 3);
+	failed(&r, -EINVAL);
+	flush(&f, &r, h);
+	failed(&r, -EINVAL);
+	handle_free(h);
+	h = open_as(&f, first, O_WRONLY);
+	write_at(&f, &r, first, h, STR("mo"), 4);
+	wrote(&r, 2);
+	write_at(&f, &r, first, h, STR("re\n"), 6);
+	wrote(&r, 3);
 	flush(&f, &r, h);
 	sent(&f, "PUT", FIVE "comments/91/", "{\"text\":\"1st\\u000amore\",\"data\":{\"text\":\"1st\\u000amore\"}}");
 	answer(&f, 404, "{}"); /* another's */
@@ -166,8 +174,9 @@ static void test_create(void **state)
 		snprintf(next, sizeof(next), "did you mean %s?", typed[i][1]);
 		last_error_has(&f, f.issue, next);
 	}
-	create(&f, &r, f.issue, "README", 0);
+	create(&f, &r, f.issue, "index.html", 0);
 	failed(&r, -EPERM);
+	assert_null(strstr(text_of(&f, entry(&f, f.issue, "last-error")), "did you mean"));
 	create(&f, &r, f.issue, "4913", O_EXCL);
 	failed(&r, -EPERM);
 	create(&f, &r, f.issues, "WEB-3", O_EXCL);
@@ -245,6 +254,16 @@ static void test_rename(void **state)
 	succeeded(&r);
 	reads(&f, f.issue, "status~", "unresolved\n");
 	assert_false(is_listed(&f, f.issue, "status.bak"));
+	scratch(&f, f.issue, "status.new", STR("y"));
+	rename_to(&f, &r, f.issue, "status.new", "status~");
+	succeeded(&r);
+	reads(&f, f.issue, "status~", "y");
+	rename_to(&f, &r, f.issue, "status~", "status~");
+	succeeded(&r);
+	reads(&f, f.issue, "status~", "y");
+	/* what it held is gone when it is opened to be written anew */
+	handle_free(open_as(&f, entry(&f, f.issue, "status~"), O_WRONLY | O_TRUNC));
+	reads(&f, f.issue, "status~", "");
 	assert_int_equal(f.script.n, 5);
 	end(&f);
 }
@@ -350,6 +369,48 @@ static void test_rename_refused(void **state)
 	snprintf(op->to_name, sizeof(op->to_name), "status");
 	op_start(op);
 	failed(&r, -EEXIST);
+	rename_to(&f, &r, f.issue, "tmp", "foo");
+	failed(&r, -EPERM);
+	last_error_has(&f, f.issue, "rename to foo");
+	last_error_has(&f, f.issue, "there is no such file");
+	op = script_op(&f.mount, &r, verb_rename, f.issue, "tmp");
+	op->to = node_ref(entry(&f, f.issue, "comments"));
+	snprintf(op->to_name, sizeof(op->to_name), "new");
+	op_start(op);
+	failed(&r, -EPERM);
+	f.options.read_only = true;
+	rename_to(&f, &r, f.issue, "tmp", "status");
+	failed(&r, -EROFS);
+	f.options.read_only = false;
+	assert_true(is_listed(&f, f.issue, "tmp"));
+	/* what the server does not have */
+	dialect_forget(&f.mount.dialect, FEATURE_MERGE);
+	rename_to(&f, &r, f.issue, "tmp", "merge");
+	failed(&r, -EOPNOTSUPP);
+	assert_int_equal(f.script.n, 3);
+	end(&f);
+}
+
+static void test_mkdir(void **state)
+{
+	struct fixture f;
+	struct script_reply r;
+	struct node *searches;
+
+	(void)state;
+	open_issue(&f);
+	searches = entry(&f, f.issues->parent, "search");
+	script_run(&f.mount, &r, verb_mkdir, searches, "last-error");
+	failed(&r, -EEXIST);
+	script_run(&f.mount, &r, verb_mkdir, f.issue, "dir");
+	failed(&r, -EPERM);
+	f.options.read_only = true;
+	script_run(&f.mount, &r, verb_mkdir, searches, "TypeError");
+	failed(&r, -EROFS);
+	f.options.read_only = false;
+	script_run(&f.mount, &r, verb_mkdir, searches, "TypeError");
+	assert_int_equal(r.form, REPLY_ENTRY);
+	assert_true(is_listed(&f, searches, "TypeError"));
 	assert_int_equal(f.script.n, 3);
 	end(&f);
 }
@@ -389,15 +450,11 @@ static void test_rename_onto_comment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_comment),
-		cmocka_unit_test(test_flushed_between),
-		cmocka_unit_test(test_comment_removed),
-		cmocka_unit_test(test_create),
-		cmocka_unit_test(test_rename),
-		cmocka_unit_test(test_rename_of_a_moving_file),
-		cmocka_unit_test(test_slow_members),
-		cmocka_unit_test(test_rename_refused),
-		cmocka_unit_test(test_rename_onto_comment),
+		cmocka_unit_test(test_comment),		cmocka_unit_test(test_flushed_between),
+		cmocka_unit_test(test_comment_removed), cmocka_unit_test(test_create),
+		cmocka_unit_test(test_rename),		cmocka_unit_test(test_rename_of_a_moving_file),
+		cmocka_unit_test(test_slow_members),	cmocka_unit_test(test_rename_refused),
+		cmocka_unit_test(test_mkdir),		cmocka_unit_test(test_rename_onto_comment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,7 +323,7 @@ static void test_release(void **state)
 static void test_gather(void **state)
 {
 	struct fixture f;
-	struct script_reply r;
+	struct script_reply r, copy;
 	struct node *new;
 	struct handle *h;
 
@@ -355,10 +355,15 @@ static void test_gather(void **state)
 	sent(&f, "POST", FIVE "comments/", "{\"text\":\"short\",\"data\":{\"text\":\"short\"}}");
 	answer(&f, 400, "{\"detail\":\"You have already posted that comment\"}");
 	failed(&r, -EEXIST);
+	flush(&f, &r, h); /* a copy is told the same */
+	failed(&r, -EEXIST);
 	handle_free(h);
 	/* nothing in it */
-	handle_free(save(&f, &r, new, " \n"));
+	h = save(&f, &r, new, " \n");
 	failed(&r, -EINVAL);
+	flush(&f, &r, h);
+	failed(&r, -EINVAL);
+	handle_free(h);
 	last_error_has(&f, f.issue, "comments/new of WEB-1");
 	/* no answer: one look at the newest of the list */
 	h = save(&f, &r, new, "three");
@@ -368,7 +373,15 @@ static void test_gather(void **state)
 	op_tick(&f.mount);
 	succeeded(&r);
 	handle_free(h);
-	assert_int_equal(f.script.n, 7);
+	/* a copy that is closed meanwhile waits for the same end */
+	h = save(&f, &r, new, "four");
+	flush(&f, &copy, h);
+	waits(&copy);
+	answer(&f, 400, "{}");
+	failed(&r, -EINVAL);
+	failed(&copy, -EINVAL);
+	handle_free(h);
+	assert_int_equal(f.script.n, 8);
 	end(&f);
 }
 
@@ -415,6 +428,15 @@ static void test_no_half_text(void **state)
 	failed(&r, -EINVAL);
 	flush(&f, &r, h);
 	failed(&r, -EINVAL);
+	handle_free(h);
+	/* one that began behind the start may be begun anew as well */
+	h = open_as(&f, new, O_WRONLY);
+	write_at(&f, &r, new, h, STR("begin"), 50);
+	wrote(&r, 5);
+	write_at(&f, &r, new, h, STR("end"), 100);
+	failed(&r, -EINVAL);
+	write_at(&f, &r, new, h, STR("small"), 0);
+	wrote(&r, 5);
 	handle_free(h);
 	assert_int_equal(f.script.n, 4);
 	end(&f);
@@ -552,6 +574,14 @@ static void test_setattr(void **state)
 	assert_int_equal(r.form, REPLY_ATTR);
 	set(&f, &r, status, NULL, SET_MODE, 0600, 0);
 	failed(&r, -EPERM);
+	f.options.uid = 7;
+	set(&f, &r, status, NULL, SET_UID, 0, 0);
+	failed(&r, -EPERM);
+	f.options.uid = 0;
+	f.options.gid = 7;
+	set(&f, &r, status, NULL, SET_GID, 0, 0);
+	failed(&r, -EPERM);
+	f.options.gid = 0;
 	set(&f, &r, title, NULL, SET_SIZE, 0, 0);
 	failed(&r, -EACCES);
 	set(&f, &r, title, NULL, SET_TIMES, 0, 0);
@@ -587,6 +617,16 @@ static void opens(struct fixture *f, struct node *n, int error)
 	handle_free(r.handle);
 }
 
+static void may(struct fixture *f, struct node *n, int what, int error)
+{
+	struct script_reply r;
+	struct op *op = script_op(&f->mount, &r, verb_access, n, NULL);
+
+	op->flags = what;
+	op_start(op);
+	failed(&r, error);
+}
+
 static void test_modes(void **state)
 {
 	struct fixture f;
@@ -603,6 +643,12 @@ static void test_modes(void **state)
 	assert_int_equal(mode_of(&f, f.issues), 0755);
 	opens(&f, title, -EACCES);
 	opens(&f, status, 0);
+	may(&f, status, F_OK, 0);
+	may(&f, status, R_OK | W_OK, 0);
+	may(&f, title, R_OK, 0);
+	may(&f, title, R_OK | W_OK, -EACCES);
+	may(&f, title, X_OK, -EACCES);
+	may(&f, f.issue, R_OK | W_OK | X_OK, 0);
 	/* event:write alone */
 	f.mount.access.remove = false;
 	assert_int_equal(mode_of(&f, f.issues), 0555);
@@ -622,6 +668,8 @@ static void test_modes(void **state)
 	assert_int_equal(f.script.n, 4);
 	f.options.read_only = true;
 	opens(&f, status, -EROFS);
+	may(&f, status, W_OK, -EROFS);
+	may(&f, status, X_OK, -EACCES);
 	end(&f);
 }
 
