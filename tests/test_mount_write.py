@@ -3,6 +3,7 @@
 
 import errno
 import os
+import subprocess
 
 import pytest
 from writing import ERROR_WORDS, ISSUES, asked, attempt, issue, put, rotated, sandbox, sent, shared, web  # noqa: F401
@@ -135,6 +136,19 @@ def test_unassign(issue, sandbox, value):
     assert issue.read("assignedTo") == "none\n" and issue.server()["assignedTo"] is None
     assert attempt(issue / "assignedTo", value) is None
     assert len(asked(sandbox)) == 1, "nobody is nobody"
+
+
+@pytest.mark.parametrize("shell", ["bash", "bash -o posix", "dash", "zsh"])
+def test_white_space_behind_a_value_is_around_it(issue, sandbox, shell):
+    """Which bash writes by the line: an empty one behind a name does not take the issue from it."""
+    script = r"""printf 'bob@acme.example\n\n' >"$1/assignedTo" && printf 'resolved  \n\n \n' >"$1/status" &&
+                 ! printf 'nobody@nowhere.example\n\n' >"$1/assignedTo" """
+    done = subprocess.run([*shell.split(), "-c", script, "sh", issue.path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert sent(sandbox) == [put(issue, assignedTo="bob@acme.example"), put(issue, status="resolved"),
+                             put(issue, assignedTo="nobody@nowhere.example")]
+    assert (issue.read("assignedTo"), issue.read("status")) == ("bob@acme.example\n", "resolved\n")
+    assert "nobody@nowhere.example" in issue.error()
 
 
 def test_teams_and_me_are_asked_for_once(shared, web, sandbox):
