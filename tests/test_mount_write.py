@@ -352,3 +352,20 @@ def test_a_mistyped_name_fails(issue, sandbox, name, shell):
     assert asked(sandbox) == [] and not (issue / name).exists()
     assert name in issue.error() and MISTYPED[name] in issue.error()
     assert name not in os.listdir(issue.path)
+
+
+@pytest.mark.parametrize("command", ["cp {v} {i}/assignee", "cp {v} {i}/comments",
+                                     "cp {v} {i}/comments/005-jane.md", "mv {v} {i}/owner",
+                                     "mv {v} {i}/comments/", "install -m600 {v} {i}/note",
+                                     "bash -c 'set -C; echo x > {i}/state'", "zsh -o noclobber -c 'echo x > {i}/state'",
+                                     "python3 -c 'open(\"{i}/Status\", \"x\").write(\"resolved\")'"])
+def test_what_is_to_stay_is_not_taken_into_memory(issue, sandbox, tmp_path, command):
+    """Nothing would be sent of it, and it would be gone with the mount."""
+    value = tmp_path / "msg.md"
+    value.write_text("Seen again.\n")
+    before = [os.listdir(issue.path), os.listdir(issue / "comments")]
+    done = issue.mount.sh(command.format(v=value, i=issue.path))
+    assert done.returncode != 0 and "not permitted" in done.stderr, done.stderr
+    assert [os.listdir(issue.path), os.listdir(issue / "comments")] == before and value.exists()
+    assert sent(sandbox) == []
+    assert "did you mean new?" in issue.error() if "comments" in command else "create" in issue.error()
