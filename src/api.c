@@ -170,12 +170,10 @@ const char *api_class_name(enum api_class class)
 
 /* ---- what an error body says ---- */
 
-static void add_words(struct buf *b, const cJSON *j, int depth)
+static void add_words(struct buf *b, const cJSON *j)
 {
 	const cJSON *child;
 
-	if (depth > 4)
-		return;
 	if (cJSON_IsString(j)) {
 		if (b->len)
 			buf_puts(b, "; ");
@@ -204,7 +202,7 @@ static void add_words(struct buf *b, const cJSON *j, int depth)
 			text_clean(b, str_of(child->valuestring), false);
 			continue;
 		}
-		add_words(b, child, depth + 1);
+		add_words(b, child);
 	}
 }
 
@@ -218,7 +216,7 @@ void api_error_words(struct buf *b, struct str body)
 		return;
 	if (json_parse(text, &j) == 0) {
 		buf_init(&words, WORDS_MAX);
-		add_words(&words, j, 0);
+		add_words(&words, j);
 		buf_add_str(b, buf_str(&words));
 		return;
 	}

@@ -28,7 +28,7 @@ int verb_refuse(struct op *op)
 static const char *nearest_control(const struct node *dir, const char *name)
 {
 	const struct kind *k, *best = NULL;
-	unsigned least = 5;
+	unsigned least = dir->kind->id == KIND_COMMENTS ? 64 : 5;
 
 	for (size_t at = 0; (k = kind_static(NULL, dir, false, &at));) {
 		unsigned d = k->control ? str_distance(str_of(k->name), str_of(name)) : 64;
@@ -39,6 +39,13 @@ static const char *nearest_control(const struct node *dir, const char *name)
 		}
 	}
 	return best ? best->name : NULL;
+}
+
+/* What makes a temporary file wants to read it too, or hides it: mkstemp(3), GLib. With O_EXCL alone
+ * cp, mv and a shell's noclobber make a file that is to stay, and must not be told that it does. */
+static bool is_temporary(const struct op *op)
+{
+	return (op->flags & O_EXCL) && ((op->flags & O_ACCMODE) == O_RDWR || *op->name == '.');
 }
 
 int verb_create(struct op *op)
@@ -53,7 +60,7 @@ int verb_create(struct op *op)
 	if (m->options->read_only)
 		return -EROFS;
 	near = op->node->kind->scratch ? nearest_control(op->node, op->name) : NULL;
-	if (!scratch_may_be(op->node, op->name, op->flags & O_EXCL)) {
+	if (!scratch_may_be(op->node, op->name, is_temporary(op))) {
 		cleanup_free char *next = NULL;
 
 		if (near && asprintf(&next, "did you mean %s? No file of another name can be made here", near) < 0)

@@ -45,14 +45,14 @@ static bool is_beside(const char *name, const char *of)
 	return strcmp(name, of) && !strncmp(at, of, strlen(of)) && is_suffix(at + strlen(of));
 }
 
-bool scratch_may_be(const struct node *dir, const char *name, bool exclusive)
+bool scratch_may_be(const struct node *dir, const char *name, bool any)
 {
 	const struct kind *k;
 
 	if (!dir->kind->scratch)
 		return false;
 	/* vim makes 4913 to see whether it may rename the file away; it may not */
-	if (exclusive)
+	if (any)
 		return name[strspn(name, "0123456789")] != '\0';
 	for (size_t pos = 0; (k = kind_static(NULL, dir, false, &pos));)
 		if (k->control && is_beside(name, k->name))

@@ -88,6 +88,17 @@ static int gather(struct handle *h, struct str piece, size_t offset)
 	return h->refused;
 }
 
+/* bash writes `echo -e 'jane\n'` in two: the empty line belongs to the name before it, and is no wish
+ * to have nobody. Whatever became of that name. */
+static bool is_around(struct op *op, struct str bytes)
+{
+	bool blank = !str_trim(bytes).n;
+
+	if (op->handle && !blank)
+		op->handle->valued = true;
+	return op->handle && op->handle->valued && blank;
+}
+
 int verb_write(struct op *op)
 {
 	struct node *n = op->node;
@@ -104,7 +115,7 @@ int verb_write(struct op *op)
 				       r == -EFBIG ? "a text is at most 1 MiB"
 						   : "pieces of a text come one after another");
 	} else {
-		r = control_run(op, n, bytes);
+		r = is_around(op, bytes) ? 0 : control_run(op, n, bytes);
 	}
 	if (!r)
 		op->reply->written(op, bytes.n);

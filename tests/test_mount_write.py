@@ -3,6 +3,7 @@
 
 import errno
 import os
+import subprocess
 
 import pytest
 from writing import ERROR_WORDS, ISSUES, asked, attempt, issue, put, rotated, sandbox, sent, shared, web  # noqa: F401
@@ -135,6 +136,19 @@ def test_unassign(issue, sandbox, value):
     assert issue.read("assignedTo") == "none\n" and issue.server()["assignedTo"] is None
     assert attempt(issue / "assignedTo", value) is None
     assert len(asked(sandbox)) == 1, "nobody is nobody"
+
+
+@pytest.mark.parametrize("shell", ["bash", "bash -o posix", "dash", "zsh"])
+def test_white_space_behind_a_value_is_around_it(issue, sandbox, shell):
+    """Which bash writes by the line: an empty one behind a name does not take the issue from it."""
+    script = r"""printf 'bob@acme.example\n\n' >"$1/assignedTo" && printf 'resolved  \n\n \n' >"$1/status" &&
+                 ! printf 'nobody@nowhere.example\n\n' >"$1/assignedTo" """
+    done = subprocess.run([*shell.split(), "-c", script, "sh", issue.path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert sent(sandbox) == [put(issue, assignedTo="bob@acme.example"), put(issue, status="resolved"),
+                             put(issue, assignedTo="nobody@nowhere.example")]
+    assert (issue.read("assignedTo"), issue.read("status")) == ("bob@acme.example\n", "resolved\n")
+    assert "nobody@nowhere.example" in issue.error()
 
 
 def test_teams_and_me_are_asked_for_once(shared, web, sandbox):
@@ -338,3 +352,20 @@ def test_a_mistyped_name_fails(issue, sandbox, name, shell):
     assert asked(sandbox) == [] and not (issue / name).exists()
     assert name in issue.error() and MISTYPED[name] in issue.error()
     assert name not in os.listdir(issue.path)
+
+
+@pytest.mark.parametrize("command", ["cp {v} {i}/assignee", "cp {v} {i}/comments",
+                                     "cp {v} {i}/comments/005-jane.md", "mv {v} {i}/owner",
+                                     "mv {v} {i}/comments/", "install -m600 {v} {i}/note",
+                                     "bash -c 'set -C; echo x > {i}/state'", "zsh -o noclobber -c 'echo x > {i}/state'",
+                                     "python3 -c 'open(\"{i}/Status\", \"x\").write(\"resolved\")'"])
+def test_what_is_to_stay_is_not_taken_into_memory(issue, sandbox, tmp_path, command):
+    """Nothing would be sent of it, and it would be gone with the mount."""
+    value = tmp_path / "msg.md"
+    value.write_text("Seen again.\n")
+    before = [os.listdir(issue.path), os.listdir(issue / "comments")]
+    done = issue.mount.sh(command.format(v=value, i=issue.path))
+    assert done.returncode != 0 and "not permitted" in done.stderr, done.stderr
+    assert [os.listdir(issue.path), os.listdir(issue / "comments")] == before and value.exists()
+    assert sent(sandbox) == []
+    assert "did you mean new?" in issue.error() if "comments" in command else "create" in issue.error()

@@ -597,10 +597,10 @@ def test_scratch_files_are_the_issues_own(shared, web, sandbox):
 
 
 def test_scratch_files_have_a_size_and_names(issue, sandbox):
-    fd = os.open(issue / "big~x", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    fd = os.open(issue / ".big~x", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     assert error_of(lambda: [os.write(fd, b"x" * 65536) for _ in range(17)]) == "EFBIG"
     os.close(fd)
-    os.unlink(issue / "big~x")
+    os.unlink(issue / ".big~x")
     for path in (issue / "4913", issue / "comments/4913", issue / "tags/x", issue / "events/x", issue.path.parent / "x",
                  issue.mount.where / "x"):
         assert error_of(create, path) in ("EPERM", "EACCES"), path

@@ -28,6 +28,7 @@ struct handle {
 	bool coming;		 /* more of them are to come: then it is the handle's own */
 	size_t given, shown;	 /* so many were taken over; so many may be seen */
 	bool counts;		 /* among node->opens */
+	bool valued;		 /* a value came through it: white space that follows is around that */
 	/* of a file that takes text: the pieces so far */
 	struct buf text;
 	size_t base;	     /* the file offset of its first byte */

@@ -35,8 +35,9 @@ struct scratches {
 void scratches_init(struct scratches *all);
 void scratches_done(struct scratches *all);
 
-/* May `name` be one in `dir`? `exclusive`: it was asked for with O_EXCL. */
-bool scratch_may_be(const struct node *dir, const char *name, bool exclusive);
+/* May `name` be one in `dir`? `any`: whoever makes it means a temporary file, so
+ * that any name but vim's 4913 will do. */
+bool scratch_may_be(const struct node *dir, const char *name, bool any);
 /* Makes one; borrowed while it has a name. -ENOSPC, -ENOMEM. */
 int scratch_new(struct scratches *all, struct node *dir, const char *name, mode_t mode, struct scratch **ret);
 struct scratch *scratch_find(const struct scratches *all, const struct node *dir, const char *name);

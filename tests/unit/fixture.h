@@ -210,7 +210,7 @@ static inline void create(struct fixture *f, struct script_reply *r, struct node
 {
 	struct op *op = script_op(&f->mount, r, verb_create, dir, name);
 
-	op->flags = flags | O_CREAT | O_WRONLY;
+	op->flags = flags | O_CREAT | (flags & O_EXCL ? O_RDWR : O_WRONLY);
 	op->mode = 0600;
 	op_start(op);
 }

@@ -13,6 +13,7 @@ struct fixture {
 	unsigned answers;
 	int error;
 	long status;
+	bool unrouted, unsent;
 	char words[1024], cursor[256], body[256];
 };
 
@@ -23,6 +24,8 @@ static void on_answer(void *arg, struct api_answer *a)
 	f->answers++;
 	f->error = a->error;
 	f->status = a->status;
+	f->unrouted = a->unrouted;
+	f->unsent = a->unsent;
 	snprintf(f->words, sizeof(f->words), "%s", a->words);
 	snprintf(f->cursor, sizeof(f->cursor), "%.*s", (int)a->cursor.n, a->cursor.n ? a->cursor.s : "");
 	snprintf(f->body, sizeof(f->body), "%.*s", (int)a->body->len, a->body->len ? a->body->data : "");
@@ -161,6 +164,24 @@ static void test_a_refused_token_is_read_again(void **state)
 	assert_int_equal(f.error, -EACCES);
 	assert_int_equal(r.asked, 2);
 	assert_int_equal(api_tick(&f.api), -1);
+
+	/* to be told that it is an old one is none of the three tries */
+	assert_true(api_set_token(&f.api, "0ld"));
+	f.script.any_token = true;
+	get(&f, "d/");
+	f.script.any_token = false;
+	script_answer(&f.script, 5, 401, NULL, "");
+	assert_int_equal(api_tick(&f.api), -1);
+	for (size_t i = 6; i < 9; i++) {
+		assert_int_equal(f.answers, 3);
+		assert_int_equal(f.script.n, i + 1);
+		script_answer(&f.script, i, 503, NULL, "");
+		f.script.clock.now += 10000;
+		api_tick(&f.api);
+	}
+	assert_int_equal(f.answers, 4);
+	assert_int_equal(f.error, -EIO);
+	assert_int_equal(f.script.n, 9);
 	end(&f);
 }
 
@@ -229,7 +250,82 @@ static void test_no_retry(void **state)
 		assert_int_equal(f.answers, n);
 		assert_int_equal(f.error, errors[i]);
 	}
+	/* to connect in vain for seconds is enough */
+	get(&f, "organizations/o/");
+	script_end(&f.script, n++,
+		   &(struct http_response){.error = -EHOSTUNREACH, .words = "no route", .took_ms = 1001});
+	assert_int_equal(f.answers, n);
+	assert_int_equal(f.error, -EHOSTUNREACH);
+	assert_true(f.unsent);
 	assert_int_equal(f.script.n, n);
+	end(&f);
+}
+
+/* What is told of a failure in .sentryfs/errors: not that something is not there. */
+static void test_told(void **state)
+{
+	static const struct {
+		long status;
+		const char *body;
+		bool unrouted;
+	} table[] = {{404, "{\"detail\":\"gone\"}", false}, {404, "", true},   {404, " \n", true},
+		     {404, "<html>404</html>", true},	    {404, "no", true}, {400, "", false}};
+	cleanup_buf struct buf b = {0};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		get(&f, "organizations/o/");
+		script_answer(&f.script, i, table[i].status, NULL, table[i].body);
+		assert_int_equal(f.unrouted, table[i].unrouted);
+		assert_false(f.unsent);
+	}
+	buf_init(&b, 4096);
+	journal_show(&f.api.errors, &b);
+	buf_addc(&b, '\0');
+	assert_non_null(strstr(b.data, "GET organizations/o/: Invalid argument: HTTP 400"));
+	assert_null(strstr(b.data, "404"));
+	end(&f);
+}
+
+/* Each bucket of the server's has a count of its own. */
+static void test_classes(void **state)
+{
+	static const struct {
+		const char *method, *path;
+		enum api_class class;
+	} table[] = {
+		{"GET", "organizations/o/issues/", API_ISSUE_LIST},
+		{"GET", "organizations/o/issues/?limit=1", API_ISSUE_LIST},
+		{"GET", "organizations/o/issues/5/", API_ISSUE},
+		{"GET", "organizations/o/issues/5/?collapse=stats", API_ISSUE},
+		{"GET", "organizations/o/issues/5/tags/url/", API_TAGS},
+		{"GET", "organizations/o/issues/5/events/", API_GET},
+		{"GET", "organizations/o/issues/5/events/?full=1", API_GET},
+		{"GET", "organizations/o/issues/5/events/latest/", API_EVENT},
+		{"GET", "organizations/o/issues/5/comments/", API_GET},
+		{"GET", "projects/o/web/events/?full=1", API_PROJECT_EVENTS},
+		{"GET", "organizations/o/", API_GET},
+		{"PUT", "organizations/o/issues/5/", API_PUT},
+		{"POST", "organizations/o/issues/5/comments/", API_POST},
+		{"DELETE", "organizations/o/issues/5/", API_DELETE},
+	};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		const struct governor *g = &server_for(&f.api, "")->governors[table[i].class];
+
+		assert_non_null(api_send(&f.api,
+					 &(struct api_request){.method = table[i].method, .path = table[i].path},
+					 on_answer, &f));
+		if (g->running != 1)
+			fail_msg("%s %s is of another class", table[i].method, table[i].path);
+		script_answer(&f.script, i, 200, NULL, "{}");
+		assert_int_equal(g->running, 0);
+	}
 	end(&f);
 }
 
@@ -291,6 +387,198 @@ static void test_governor(void **state)
 	script_asked(&f.script, 2, "organizations/o/issues/?limit=1");
 	script_answer(&f.script, 2, 200, NULL, "[]");
 	assert_int_equal(f.answers, 3);
+
+	/* what must wait for longer than it may is told so at the end of its time */
+	snprintf(headers, sizeof(headers), "X-Sentry-Rate-Limit-Remaining: 0\r\nX-Sentry-Rate-Limit-Reset: %lld\r\n",
+		 (long long)script_wall_s(&f.script.clock) + 50);
+	get(&f, "organizations/o/issues/?limit=1");
+	script_answer(&f.script, 3, 200, headers, "[]");
+	get(&f, "organizations/o/issues/?limit=1");
+	assert_int_equal(api_tick(&f.api), 30000);
+	f.script.clock.now += 30000;
+	assert_int_equal(api_tick(&f.api), -1);
+	assert_int_equal(f.answers, 5);
+	assert_int_equal(f.error, -EAGAIN);
+	assert_non_null(strstr(f.words, "no room"));
+	assert_int_equal(f.script.n, 4);
+	end(&f);
+}
+
+/* The time of a change is for all of it, what it waits for as well. */
+static void test_time_of_a_change(void **state)
+{
+	struct api_request put = {.method = "PUT", .path = "organizations/o/issues/1/", .body = "{}"};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	assert_non_null(api_send(&f.api, &put, on_answer, &f));
+	assert_int_equal(f.script.transfers[0].timeout_ms, 30000);
+	script_answer(&f.script, 0, 429, "Retry-After: 10\r\n", "{}");
+	wait_exactly(&f, 10000);
+	assert_int_equal(f.script.transfers[1].timeout_ms, 20000);
+	script_answer(&f.script, 1, 200, NULL, "{}");
+	assert_int_equal(f.answers, 1);
+	assert_int_equal(f.error, 0);
+	end(&f);
+}
+
+/* What cannot be sent is tried again, and counts for nothing. */
+static void test_deaf(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.script.deaf = true;
+	get(&f, "organizations/o/");
+	assert_int_equal(server_for(&f.api, "")->governors[API_GET].running, 0);
+	f.script.deaf = false;
+	wait_exactly(&f, 200);
+	script_answer(&f.script, 0, 200, NULL, "{}");
+	assert_int_equal(f.error, 0);
+	end(&f);
+}
+
+/* After a suspend what was only asked is asked again, and nothing of it counts: neither the time
+ * nor the try. */
+static void test_slept(void **state)
+{
+	struct api_request put = {.method = "PUT", .path = "organizations/o/issues/1/", .body = "{}"};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	get(&f, "organizations/o/");
+	assert_non_null(api_send(&f.api, &put, on_answer, &f));
+	get(&f, "organizations/o/issues/");
+	script_answer(&f.script, 2, 429, "Retry-After: 20\r\n", "{}");
+	f.script.clock.now += 3600000;
+	api_slept(&f.api, 3600000);
+	assert_true(f.script.transfers[0].cancelled);
+	assert_false(f.script.transfers[1].cancelled);
+	assert_int_equal(api_tick(&f.api), -1);
+	assert_int_equal(f.script.n, 5);
+	script_asked(&f.script, 3, "organizations/o/issues/");
+	script_answer(&f.script, 3, 200, NULL, "[]");
+	script_answer(&f.script, 1, 200, NULL, "{}");
+	assert_int_equal(f.answers, 2);
+	for (size_t i = 4; i < 7; i++) {
+		assert_int_equal(f.answers, 2);
+		script_answer(&f.script, i, 503, NULL, "");
+		f.script.clock.now += 1000;
+		api_tick(&f.api);
+	}
+	assert_int_equal(f.answers, 3);
+	assert_int_equal(f.script.n, 7);
+	end(&f);
+}
+
+/* Sends a GET that is `as` says. */
+static struct api_call *ask(struct fixture *f, const char *path, struct api_request as)
+{
+	struct api_call *c;
+
+	as.method = "GET";
+	as.path = path;
+	c = api_send(&f->api, &as, on_answer, f);
+	assert_non_null(c);
+	return c;
+}
+
+/* Room goes to who waits, then to who asks for much, then to what nobody waits for. */
+static void test_ranks(void **state)
+{
+	struct api_request ahead = {.ahead = true}, bulk = {.bulk = true}, person = {.method = NULL};
+	struct fixture f;
+	struct api_call *hurried;
+	char headers[160];
+
+	(void)state;
+	begin(&f);
+	snprintf(headers, sizeof(headers),
+		 "X-Sentry-Rate-Limit-Limit: 10\r\nX-Sentry-Rate-Limit-Remaining: 0\r\n"
+		 "X-Sentry-Rate-Limit-Reset: %lld\r\n",
+		 (long long)script_wall_s(&f.script.clock) + 2);
+	get(&f, "organizations/o/");
+	script_answer(&f.script, 0, 200, headers, "{}");
+	ask(&f, "organizations/a/", ahead);
+	ask(&f, "organizations/b/", bulk);
+	ask(&f, "organizations/c/", person);
+	assert_int_equal(f.script.n, 1);
+	f.script.clock.now += 2100;
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 4);
+	script_asked(&f.script, 1, "organizations/c/");
+	script_asked(&f.script, 2, "organizations/b/");
+	script_asked(&f.script, 3, "organizations/a/");
+	/* two remain, which are kept for who waits: one who comes for what is held back has one of them */
+	snprintf(headers, sizeof(headers),
+		 "X-Sentry-Rate-Limit-Limit: 10\r\nX-Sentry-Rate-Limit-Remaining: 2\r\n"
+		 "X-Sentry-Rate-Limit-Reset: %lld\r\n",
+		 (long long)script_wall_s(&f.script.clock) + 20);
+	for (size_t i = 1; i < 4; i++)
+		script_answer(&f.script, i, 200, headers, "{}");
+	hurried = ask(&f, "organizations/d/", bulk);
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 4);
+	api_hurry(hurried, &bulk);
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 4);
+	api_hurry(hurried, &person);
+	api_tick(&f.api);
+	script_asked(&f.script, 4, "organizations/d/");
+	script_answer(&f.script, 4, 200, headers, "{}");
+	end(&f);
+}
+
+/* Who is slowed waits, whatever room an answer makes, until somebody comes who is not. */
+static void test_slowed(void **state)
+{
+	struct api_request slow = {.bulk = true, .delay_ms = 1000}, person = {.method = NULL};
+	struct fixture f;
+	struct api_call *c;
+
+	(void)state;
+	begin(&f);
+	c = ask(&f, "organizations/a/", slow);
+	get(&f, "organizations/b/");
+	script_answer(&f.script, 0, 200, NULL, "{}");
+	assert_int_equal(api_tick(&f.api), 1000);
+	api_hurry(c, &slow);
+	assert_int_equal(api_tick(&f.api), 1000);
+	wait_exactly(&f, 1000);
+	script_asked(&f.script, 1, "organizations/a/");
+	script_answer(&f.script, 1, 200, NULL, "{}");
+	c = ask(&f, "organizations/c/", slow);
+	assert_int_equal(f.script.n, 2);
+	api_hurry(c, &person);
+	assert_int_equal(api_tick(&f.api), -1);
+	script_asked(&f.script, 2, "organizations/c/");
+	script_answer(&f.script, 2, 200, NULL, "{}");
+	end(&f);
+}
+
+/* An answer may make room before the time that was thought. */
+static void test_room_at_once(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	get(&f, "organizations/o/");
+	script_answer(&f.script, 0, 200,
+		      "X-Sentry-Rate-Limit-Limit: 10\r\nX-Sentry-Rate-Limit-Remaining: 9\r\n"
+		      "X-Sentry-Rate-Limit-Reset: 99999999999\r\nX-Sentry-Rate-Limit-ConcurrentLimit: 1\r\n",
+		      "{}");
+	get(&f, "organizations/a/");
+	get(&f, "organizations/b/");
+	assert_int_equal(api_tick(&f.api), 1000);
+	assert_int_equal(f.script.n, 2);
+	script_answer(&f.script, 1, 200, NULL, "{}");
+	assert_int_equal(api_tick(&f.api), -1);
+	script_asked(&f.script, 2, "organizations/b/");
+	script_answer(&f.script, 2, 200, NULL, "{}");
 	end(&f);
 }
 
@@ -311,6 +599,7 @@ static void test_cancel(void **state)
 	assert_int_equal(api_tick(&f.api), -1);
 	assert_int_equal(f.script.n, 2);
 	assert_int_equal(f.answers, 0);
+	assert_int_equal(server_for(&f.api, "")->governors[API_GET].running, 0);
 	get(&f, "organizations/q/");
 	script_answer(&f.script, 2, 503, NULL, "");
 	end(&f); /* with one that waits */
@@ -361,6 +650,8 @@ static void words_are(const char *body, const char *want)
 
 static void test_words(void **state)
 {
+	char line[5000];
+
 	(void)state;
 	words_are("{\"detail\":\"Not found.\"}", "Not found.");
 	words_are("{\"detail\":[\"one\",\"two\"]}", "one; two");
@@ -377,6 +668,9 @@ static void test_words(void **state)
 		  "Field required");
 	words_are("plain words\nand more", "plain words");
 	words_are("{\"detail\":\"esc\\u001b[2J\\nape\"}", "esc [2J ape");
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	words_are(line, line + sizeof(line) - 1 - 200);
 	words_are(" \r\n", "");
 	words_are("{}", "");
 }
@@ -483,8 +777,12 @@ static void test_away(void **state)
 	assert_int_equal(f.script.n, n);
 	/* never from within */
 	assert_non_null(api_send(&f.api, &put, on_answer, &f));
-	get(&f, "organizations/o/");
 	assert_int_equal(f.answers, 1);
+	assert_int_equal(api_tick(&f.api), REACH_FIRST_MS);
+	assert_int_equal(f.answers, 2);
+	assert_non_null(strstr(f.words, "nothing was sent"));
+	get(&f, "organizations/o/");
+	assert_int_equal(f.answers, 2);
 	assert_int_equal(api_tick(&f.api), REACH_FIRST_MS);
 	assert_int_equal(f.answers, 3);
 	assert_int_equal(f.error, -ECONNREFUSED);
@@ -665,8 +963,16 @@ int main(void)
 		cmocka_unit_test(test_a_token_that_is_said_back),
 		cmocka_unit_test(test_retries),
 		cmocka_unit_test(test_no_retry),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_governor),
+		cmocka_unit_test(test_time_of_a_change),
+		cmocka_unit_test(test_deaf),
+		cmocka_unit_test(test_slept),
+		cmocka_unit_test(test_ranks),
+		cmocka_unit_test(test_slowed),
+		cmocka_unit_test(test_room_at_once),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_table),

@@ -174,7 +174,7 @@ static void test_create(void **state)
 		snprintf(next, sizeof(next), "did you mean %s?", typed[i][1]);
 		last_error_has(&f, f.issue, next);
 	}
-	create(&f, &r, f.issue, "index.html", 0);
+	create(&f, &r, f.issue, "Makefile", 0);
 	failed(&r, -EPERM);
 	assert_null(strstr(text_of(&f, entry(&f, f.issue, "last-error")), "did you mean"));
 	create(&f, &r, f.issue, "4913", O_EXCL);
@@ -379,7 +379,7 @@ static void test_rename_refused(void **state)
 	op_start(op);
 	failed(&r, -EPERM);
 	f.options.read_only = true;
-	rename_to(&f, &r, f.issue, "tmp", "status");
+	rename_to(&f, &r, f.issue, "tmp", "status~");
 	failed(&r, -EROFS);
 	f.options.read_only = false;
 	assert_true(is_listed(&f, f.issue, "tmp"));
