@@ -21,20 +21,24 @@ void scratches_done(struct scratches *all)
 		scratch_unlink(list_first(&all->all, struct scratch, link));
 }
 
-/* What editors put behind the name of the file: a ~ or #, or an ending of theirs. */
+/* What editors put behind the name of the file: a ~ or #, `git apply` a ~ and a number,
+ * or an ending of theirs. */
 static bool is_suffix(const char *s)
 {
+	static const char digits[] = "0123456789";
 	static const char *const endings[] = {"swp", "swo",  "swn", "swx", "swpx", "tmp", "temp",
 					      "bak", "orig", "old", "new", "save", "part"};
 
-	if (!strcmp(s, "") || !strcmp(s, "~") || !strcmp(s, "#"))
+	if (!strcmp(s, "") || !strcmp(s, "#"))
 		return true;
+	if (*s == '~')
+		return s[1 + strspn(s + 1, digits)] == '\0';
 	if (*s++ != '.')
 		return false;
 	for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++)
 		if (!strcmp(s, endings[i]))
 			return true;
-	return *s && s[strspn(s, "0123456789")] == '\0';
+	return *s && s[strspn(s, digits)] == '\0';
 }
 
 /* `name` is `of` between such things, and is not `of` itself. */

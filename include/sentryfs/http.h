@@ -34,7 +34,8 @@ struct http_request {
 	bool anew;		   /* the server's address is looked up, though it was known: it may have moved */
 };
 
-/* -EHOSTUNREACH, -ECONNREFUSED, -EPROTO (TLS), -EMFILE and -ENFILE mean that no connection was made: nothing was sent. */
+/* -EHOSTUNREACH, -ECONNREFUSED, -EPROTO (TLS), -EMFILE and -ENFILE mean that no
+ * connection was made: nothing was sent. */
 
 /* Called once for each request that was not cancelled, never from submit. The
  * response is the transport's; bytes may be taken out of it with buf_to_blob. */
