@@ -72,7 +72,7 @@ void process_name(pid_t tid, char name[PROCESS_NAME_MAX])
 	if (n && name[n - 1] == '\n')
 		n--;
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+		if (name[i] < ' ' || name[i] > '~') /* escape sequences have forms beyond ASCII, too */
 			name[i] = '?';
 	snprintf(name + n, PROCESS_NAME_MAX - n, "%s", n ? "" : "?");
 }

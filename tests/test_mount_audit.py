@@ -119,6 +119,19 @@ def test_each_change_is_in_syslog_and_in_changes(logged, sandbox):
     assert len(changes.splitlines()) == len(values) + 1 and sandbox.token not in changes + line
 
 
+def test_who_did_it_can_forge_no_line(logged):
+    """A process calls itself what it likes: a line of its own, an escape sequence, also one of C1, letters from right to left."""
+    m = logged()
+    path = m / f"{ISSUES}/WEB-9/hasSeen"
+    value = "false" if m.read(f"{ISSUES}/WEB-9/hasSeen") == "true\n" else "true"
+    script = ("import sys; open('/proc/self/comm', 'wb').write(b'a\\n\\x1b[2J\\xc2\\x9b\\xe2\\x80\\xaeb'); "
+              "open(sys.argv[1], 'w').write(sys.argv[2])")
+    subprocess.run(["/usr/bin/python3", "-c", script, path, value], check=True, timeout=20)
+    (line,) = m.lines(5)
+    assert "(a??[2J?????b): " in line
+    assert len(m.read(".sentryfs/changes").splitlines()) == 1 and "(a??[2J?????b): " in m.read(".sentryfs/changes")
+
+
 def test_what_was_not_done_is_not_said_to_be(logged, sandbox):
     """Refused: no line. No answer, but done: one. No answer at all: one that says so."""
     m = logged()

@@ -19,7 +19,7 @@ bool process_of(pid_t tid, struct process *p);
 bool process_same(const struct process *a, const struct process *b);
 bool process_alive(const struct process *p);
 
-/* The command's name, as ps shows it, without control characters; "?" when it cannot be seen. */
+/* The command's name, as ps shows it, of printable ASCII; "?" for what is not, and when it cannot be seen. */
 #define PROCESS_NAME_MAX 64
 void process_name(pid_t tid, char name[PROCESS_NAME_MAX]);
 
