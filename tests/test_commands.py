@@ -69,6 +69,16 @@ def test_an_organization_of_such_a_name_is_reached(mounted, tmp_path):
     said(done, 1, "organization path")
 
 
+def test_no_word_reaches_the_terminal_as_an_order(mounted, tmp_path):
+    """An argument may be out of an issue, a variable out of a file that came with a repository."""
+    evil, seen = "\033]0;x\a\u009b2J\n\u202e", " ]0;x  2J  "
+    said(run(mounted, "resolve-path", evil), 1, f"'{seen}' is not the address of a web page")
+    said(run(mounted, "path", "WEB-1", tmp_path / evil), 1, f"{tmp_path}/{seen} is in no mount")
+    said(run(mounted, "doctor", "acme", SENTRY_URL=f"http://{evil}"), 2, f"SENTRY_URL: 'http://{seen}' is not accepted")
+    said(run(mounted, "acme", tmp_path / evil), 2, f"mount point '{tmp_path}/{seen}' does not exist")
+    said(run(mounted, f"--{evil}", tmp_path), 2, f"unknown option --{seen}")
+
+
 # ---- status ----
 
 def test_status_is_the_file(mounted, sandbox):
