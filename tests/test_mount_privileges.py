@@ -181,6 +181,48 @@ def test_allow_other_lets_them_read_and_not_write(desk, small):
     desk.ok('echo true > "$M/$I/isBookmarked"; echo false > "$M/$I/isBookmarked"')
 
 
+@pytest.fixture
+def theirs(desk, small):
+    """A function that mounts as another user does, whose directory's name would set a terminal's title."""
+    where = desk.home / "a\033]0;x\ab"
+    where.mkdir()
+    os.chown(where, OTHER, OTHER)
+    who = {"user": OTHER, "M": str(where), "SENTRY_AUTH_TOKEN": small.token}
+    desk.ok(f"echo user_allow_other > {desk.conf}", user=0)
+
+    def make(options):
+        desk.ok(f'"$SENTRYFS" --url="$URL" -o cache=memory -o {options} "$M"', **who)
+        return where
+
+    yield make
+    desk.ok('fusermount3 -u "$M"', **who)
+
+
+def test_what_others_mounted_for_themselves_is_not_shown(desk, theirs):
+    assert desk.mount().returncode == 0
+    where = theirs("ro")
+    done = desk.run('"$SENTRYFS" status')
+    assert (done.returncode, done.stderr) == (0, "") and f"mountpoint\t{desk.where}\n" in done.stdout
+    done = desk.run('"$SENTRYFS" status "$M"', M=str(where))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"sentryfs status: {desk.home}/a ]0;x b/.sentryfs/status: Permission denied\n"
+
+
+def test_own_mounts_come_before_those_of_others(desk, theirs):
+    """Nobody else puts a mount in the way of `cd $(sentryfs path WEB-1)`, neither a newer one nor many."""
+    where = theirs("allow_other")
+    many = """python3 -c 'import ctypes, sys
+for _ in range(256):
+    assert not ctypes.CDLL(None).%s' """
+    desk.ok(many % f'mount(sys.argv[1].encode(), b"{desk.home}/private", None, 4096, None)' + '"$M"', user=0, M=str(where))
+    assert desk.mount().returncode == 0
+    assert desk.ok('"$SENTRYFS" path WEB-1') == f"{desk.where}/{ISSUE}\n"
+    shown = desk.ok('"$SENTRYFS" status')
+    assert shown.index(f"mountpoint\t{desk.where}\n") < shown.index(f"mountpoint\t{desk.home}/a ]0;x b\n")
+    assert not re.search(r"[^\n\t -~]", shown)
+    desk.ok(many % f'umount2(b"{desk.home}/private", 2)', user=0)
+
+
 def test_umask_and_owner(desk):
     desk.ok(f"echo user_allow_other > {desk.conf}", user=0)
     assert desk.mount(f"allow_other,umask=077,uid={OWNER},gid={OTHER}").returncode == 0
