@@ -16,7 +16,8 @@ const char *cachedir_home(void)
 	const char *home = getenv("HOME");
 	const struct passwd *user;
 
-	if (home && *home)
+	/* a relative one would be another after chdir("/") */
+	if (home && *home == '/')
 		return home;
 	user = getpwuid(geteuid());
 	return user ? user->pw_dir : NULL;
