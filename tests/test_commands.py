@@ -79,6 +79,12 @@ def test_no_word_reaches_the_terminal_as_an_order(mounted, tmp_path):
     said(run(mounted, f"--{evil}", tmp_path), 2, f"unknown option --{seen}")
 
 
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("status", "."), ("path", "WEB-1")])
+def test_what_cannot_be_printed_is_a_failure(mounted, words):
+    done = run(mounted, *words, wrap=["bash", "-c", '"$@" > /dev/full', "-"])
+    said(done, 1, "sentryfs: cannot write to standard output: No space left on device")
+
+
 # ---- status ----
 
 def test_status_is_the_file(mounted, sandbox):
@@ -363,6 +369,12 @@ def test_a_second_fetch_reads_what_is_new_alone(fetched, small, mount, tmp_path)
     assert len(again.stdout.splitlines()) == 1 and (WRAPPER or small.requests() == [])
     anew = run(m, "fetch", "--again", m.where / "issues")
     assert summary(anew)[2] == "0" and len(anew.stdout.splitlines()) > 1
+
+
+def test_a_store_whose_name_has_a_comma(small, mount, tmp_path):
+    m = mount(server=small, source="acme/web", env={"XDG_CACHE_HOME": str(tmp_path / "one, two")})
+    m.url = small.url
+    assert [summary(run(m, "fetch", m.where / "issues/WEB-1"))[:3] for _ in range(2)] == [("1", "1", "0"), ("1", "1", "1")]
 
 
 def test_another_store_is_filled_anew(fetched, small, mount, tmp_path):

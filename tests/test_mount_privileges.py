@@ -235,6 +235,16 @@ def test_umask_and_owner(desk):
     desk.refused('echo x > "$M/$I/status"', "Permission denied", OTHER)
 
 
+@pytest.mark.parametrize("mask", ["0777", "0177", "0000"])
+def test_the_store_is_its_owners_whatever_the_mask_is(desk, mask):
+    cache = desk.cache / "xdg"
+    done = desk.run(f'umask {mask}; "$SENTRYFS" --url="$URL" "$M"', XDG_CACHE_HOME=str(cache))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(f"^store\t{cache}/sentryfs/.*, ", desk.ok('cat "$M/.sentryfs/status"'), re.M)
+    assert {oct(p.stat().st_mode & 0o777) for p in (cache, cache / "sentryfs")} == {"0o700"}
+    assert {oct(p.stat().st_mode & 0o777) for p in (cache / "sentryfs").iterdir()} == {"0o600"}
+
+
 def test_read_only(desk, small):
     assert desk.mount("ro").returncode == 0
     options, inner, _, _ = desk.mountinfo()
