@@ -133,6 +133,11 @@ int main(int argc, char **argv)
 	umask(0077); /* what is made is for its maker, who can use it whatever the mask was */
 	log_init(LOG_LEVEL_WARNING);
 	prctl(PR_SET_DUMPABLE, 0);
+	/* it would send what its owner may read, as a token, to whom its caller says */
+	if (getuid() != geteuid() || getgid() != getegid()) {
+		log_error("it must not be set-user-ID nor set-group-ID: fusermount3 mounts for users");
+		return 1;
+	}
 	/* a file that may not grow (RLIMIT_FSIZE) is an error of the store, not the end */
 	signal(SIGXFSZ, SIG_IGN);
 	if (command_is_fake(argc, argv))

@@ -245,6 +245,19 @@ def test_the_store_is_its_owners_whatever_the_mask_is(desk, mask):
     assert {oct(p.stat().st_mode & 0o777) for p in (cache / "sentryfs").iterdir()} == {"0o600"}
 
 
+@pytest.mark.parametrize("mode", ["4755", "2755"])
+def test_with_the_rights_of_another_it_does_nothing(desk, small, mode):
+    """It would send any file of root's that could be a token to the server that its caller names."""
+    secret = desk.home / "secret"
+    secret.write_text("root" * 10)
+    secret.chmod(0o640 if mode == "2755" else 0o600)
+    desk.ok(f'chown root:root "$SENTRYFS"; chmod {mode} "$SENTRYFS"', user=0)
+    for words in (f'doctor --url="$URL" -o token_file={secret}', '--url="$URL" "$M"', '--version'):
+        done = desk.run(f'"$SENTRYFS" {words}')
+        assert (done.returncode, done.stdout) == (1, "") and "must not be set-user-ID" in done.stderr
+    assert small.requests() == []
+
+
 def test_read_only(desk, small):
     assert desk.mount("ro").returncode == 0
     options, inner, _, _ = desk.mountinfo()
