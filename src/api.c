@@ -170,6 +170,13 @@ const char *api_class_name(enum api_class class)
 
 /* ---- what an error body says ---- */
 
+/* A member's name is the server's word, too. */
+static void add_name(struct buf *b, const char *name)
+{
+	text_clean(b, str_of(name), false);
+	buf_puts(b, ": ");
+}
+
 static void add_words(struct buf *b, const cJSON *j)
 {
 	const cJSON *child;
@@ -179,7 +186,7 @@ static void add_words(struct buf *b, const cJSON *j)
 			buf_puts(b, "; ");
 		if (j->string && strcmp(j->string, "detail") && strcmp(j->string, "message") &&
 		    strcmp(j->string, "info") && strcmp(j->string, "msg"))
-			buf_printf(b, "%s: ", j->string);
+			add_name(b, j->string);
 		text_clean(b, str_of(j->valuestring), false);
 		return;
 	}
@@ -198,7 +205,7 @@ static void add_words(struct buf *b, const cJSON *j)
 			if (b->len)
 				buf_puts(b, "; ");
 			if (strcmp(j->string, "detail"))
-				buf_printf(b, "%s: ", j->string);
+				add_name(b, j->string);
 			text_clean(b, str_of(child->valuestring), false);
 			continue;
 		}
@@ -307,13 +314,16 @@ static bool is_unrouted(const struct http_response *r)
 }
 
 /* A server, or something before it, may say the token back in what it complains of. */
-static void hide_token(const struct api *a, struct buf *words)
+static void hide_token(const struct api *a, struct buf *text)
 {
 	struct str token = str_of(a->authorization + strlen("Authorization: Bearer "));
+	size_t from = 0;
 	char *at;
 
-	while (token.n && words->len && (at = memmem(words->data, words->len, token.s, token.n)))
+	while (token.n && from < text->len && (at = memmem(text->data + from, text->len - from, token.s, token.n))) {
 		memset(at, '*', token.n);
+		from = (size_t)(at - text->data) + token.n;
+	}
 }
 
 static void finish(struct api_call *c, struct http_response *r)
@@ -329,6 +339,7 @@ static void finish(struct api_call *c, struct http_response *r)
 	if (r->error) {
 		text_clean(&words, str_of(r->words), false);
 	} else if (answer.error) {
+		hide_token(a, &r->body); /* before a cut, which would leave the half of it */
 		buf_printf(&words, "HTTP %ld", r->status);
 		if (r->body.len)
 			buf_puts(&words, ": ");

@@ -14,12 +14,14 @@
 const char *cachedir_home(void)
 {
 	const char *home = getenv("HOME");
-	const struct passwd *user;
 
-	if (home && *home)
-		return home;
-	user = getpwuid(geteuid());
-	return user ? user->pw_dir : NULL;
+	if (!home || !*home) {
+		const struct passwd *user = getpwuid(geteuid());
+
+		home = user ? user->pw_dir : NULL;
+	}
+	/* a relative one would be another after chdir("/") */
+	return home && *home == '/' ? home : NULL;
 }
 
 char *cachedir_find(char *why, size_t n)
@@ -31,7 +33,7 @@ char *cachedir_find(char *why, size_t n)
 	char *real;
 
 	snprintf(why, n, "neither XDG_CACHE_HOME nor HOME says where, and the user has no home");
-	if (!xdg && (!home || *home != '/'))
+	if (!xdg && !home)
 		return NULL;
 	snprintf(why, n, "no memory");
 	if (asprintf(&parent, "%s%s", xdg ? cache : home, xdg ? "" : "/.cache") < 0) {

@@ -6,28 +6,37 @@
 
 #include "sentryfs/command.h"
 #include "sentryfs/live.h"
+#include "sentryfs/name.h"
 #include "sentryfs/str.h"
 
-static int show(const char *mount)
+/* What stands there is its mount's, which may be another user's. */
+static int show(const struct live *m, size_t *shown, bool one_of_all)
 {
-	cleanup_free char *name = NULL;
-	char data[4096];
+	cleanup_free char *name = NULL, *line = NULL;
+	cleanup_buf struct buf clean = {0};
+	size_t cap = 0;
+	ssize_t n;
 	FILE *f;
-	size_t n;
 
-	if (asprintf(&name, "%s/.sentryfs/status", mount) < 0) {
+	if (asprintf(&name, "%s/.sentryfs/status", m->path) < 0) {
 		name = NULL;
 		return command_fail("status", "out of memory");
 	}
 	f = fopen(name, "re");
+	if (!f && errno == EACCES && one_of_all && !m->own)
+		return 0;
+	if ((*shown)++)
+		putchar('\n');
 	if (!f && errno == ENOTCONN)
-		return command_fail("status", "%s is a stale mount: run fusermount3 -u %s, or mount there again", mount,
-				    mount);
+		return command_fail("status", "%s is a stale mount: run fusermount3 -u %s, or mount there again",
+				    m->path, m->path);
 	if (!f)
 		return command_fail("status", "%s: %s", name, strerror(errno));
-	while ((n = fread(data, 1, sizeof(data), f)) > 0)
-		fwrite(data, 1, n, stdout);
+	buf_init(&clean, BUF_MAX_DEFAULT);
+	while ((n = getline(&line, &cap, f)) > 0)
+		text_clean(&clean, (struct str){line, (size_t)n}, true);
 	fclose(f);
+	fwrite(clean.data, 1, clean.len, stdout);
 	return 0;
 }
 
@@ -37,23 +46,21 @@ int command_status(int argc, char **argv)
 	const struct live *one = NULL;
 	struct lives mounts;
 	int r = lives_read(&mounts), status = 0;
+	size_t shown = 0;
 
 	if (r)
 		return command_fail("status", "/proc/self/mountinfo: %s", strerror(-r));
 	if (argc > 1) {
 		/* a stale mount has no real path */
 		one = lives_of(&mounts, path ? path : argv[1]);
-		status = one ? show(one->path)
+		status = one ? show(one, &shown, false)
 			     : command_fail("status", "%s is in no mount of sentryfs; sentryfs status lists them",
 					    argv[1]);
-	} else if (!mounts.n) {
+	}
+	for (size_t i = 0; argc == 1 && i < mounts.n; i++)
+		status |= show(&mounts.at[i], &shown, true);
+	if (argc == 1 && !shown)
 		status = command_fail("status", "nothing is mounted; see sentryfs --help");
-	}
-	for (size_t i = 0; argc == 1 && i < mounts.n; i++) {
-		if (i)
-			putchar('\n');
-		status |= show(mounts.at[i].path);
-	}
 	lives_done(&mounts);
 	return status;
 }

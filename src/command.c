@@ -4,10 +4,10 @@
  */
 #include "sentryfs/command.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include "sentryfs/options.h"
+#include "sentryfs/target.h"
 
 static const struct command table[] = {
 	{"status", "[MOUNT]", "print the state of a mount, or of all", 0, 1, command_status},
@@ -72,12 +72,12 @@ void command_help(FILE *out)
 
 int command_fail(const char *name, const char *fmt, ...)
 {
+	char who[64];
 	va_list ap;
 
-	fprintf(stderr, "sentryfs %s: ", name);
+	snprintf(who, sizeof(who), "sentryfs %s", name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	target_say(stderr, who, fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 	return 1;
 }

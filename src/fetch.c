@@ -142,6 +142,7 @@ static bool is_in_issues(const char *path)
 static char *store_of(const char *mount)
 {
 	char *line = NULL, *found = NULL, *name;
+	const char *end;
 	size_t cap = 0;
 	ssize_t n;
 	FILE *in;
@@ -153,8 +154,11 @@ static char *store_of(const char *mount)
 	while (in && !found && (n = getline(&line, &cap, in)) > 0) {
 		struct str value = str_trim((struct str){line, (size_t)n});
 
-		if (str_eqz(str_cut(&value, '\t'), "store"))
-			found = str_dup(str_cut(&value, value.n && *value.s == '/' ? ',' : '\n'));
+		if (!str_eqz(str_cut(&value, '\t'), "store"))
+			continue;
+		/* FILE, N of N bytes: the name may have a comma, too */
+		end = value.n && *value.s == '/' ? memrchr(value.s, ',', value.n) : NULL;
+		found = str_dup((struct str){value.s, end ? (size_t)(end - value.s) : value.n});
 	}
 	free(line);
 	if (in)

@@ -11,14 +11,18 @@
 
 #include "sentryfs/str.h"
 
+static void live_done(struct live *m)
+{
+	free(m->path);
+	free(m->host);
+	free(m->org);
+	free(m->project);
+}
+
 void lives_done(struct lives *l)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		free(l->at[i].path);
-		free(l->at[i].host);
-		free(l->at[i].org);
-		free(l->at[i].project);
-	}
+	for (size_t i = 0; i < l->n; i++)
+		live_done(&l->at[i]);
 	l->n = 0;
 }
 
@@ -42,10 +46,19 @@ static char *unescaped(struct str word)
 	return out;
 }
 
-/* 36 35 0:50 / /home/jane/sentry rw,nosuid ... - fuse.sentryfs sentry:HOST/ORG/PROJECT rw,... */
+static bool has_option(struct str options, const char *option)
+{
+	while (options.s)
+		if (str_eqz(str_cut(&options, ','), option))
+			return true;
+	return false;
+}
+
+/* 36 35 0:50 / /home/jane/sentry rw,nosuid ... - fuse.sentryfs sentry:HOST/ORG/PROJECT rw,user_id=1000,... */
 static bool read_line(struct str line, struct live *m)
 {
 	struct str word[5], more = line, type, source;
+	char user[32];
 
 	for (size_t i = 0; i < 5; i++)
 		word[i] = str_cut(&more, ' ');
@@ -56,7 +69,9 @@ static bool read_line(struct str line, struct live *m)
 	if (!str_eqz(type, "fuse.sentryfs") || !str_starts(source, "sentry:"))
 		return false;
 	source = (struct str){source.s + strlen("sentry:"), source.n - strlen("sentry:")};
-	*m = (struct live){.path = unescaped(word[4]), .host = str_dup(str_cut(&source, '/'))};
+	snprintf(user, sizeof(user), "user_id=%u", (unsigned)getuid());
+	*m = (struct live){
+		.path = unescaped(word[4]), .host = str_dup(str_cut(&source, '/')), .own = has_option(more, user)};
 	if (source.n)
 		m->org = str_dup(str_cut(&source, '/'));
 	if (source.n)
@@ -72,17 +87,21 @@ bool path_is_in(const char *path, const char *dir)
 }
 
 /* The newest is last in the kernel's list. */
-static void sort(struct lives *l)
+static void turn_round(struct live *at, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		struct live swap = at[i];
+
+		at[i] = at[n - 1 - i];
+		at[n - 1 - i] = swap;
+	}
+}
+
+static void put_here_first(struct lives *l)
 {
 	char here[4096];
 	size_t first = 0;
 
-	for (size_t i = 0; i < l->n / 2; i++) {
-		struct live swap = l->at[i];
-
-		l->at[i] = l->at[l->n - 1 - i];
-		l->at[l->n - 1 - i] = swap;
-	}
 	if (!getcwd(here, sizeof(here)))
 		return;
 	for (size_t i = 0; i < l->n; i++) {
@@ -95,24 +114,37 @@ static void sort(struct lives *l)
 	}
 }
 
+/* This user's, or those of others. */
+static void read_those(struct lives *l, FILE *f, bool own)
+{
+	cleanup_free char *line = NULL;
+	size_t cap = 0, from = l->n;
+	ssize_t n;
+
+	rewind(f);
+	while (l->n < LIVE_MAX && (n = getline(&line, &cap, f)) > 0) {
+		struct live m = {0};
+		bool ours = read_line(str_trim((struct str){line, (size_t)n}), &m);
+
+		if (ours && m.own == own)
+			l->at[l->n++] = m;
+		else
+			live_done(&m);
+	}
+	turn_round(&l->at[from], l->n - from);
+}
+
 int lives_read(struct lives *l)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
-	cleanup_free char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
 
 	l->n = 0;
 	if (!f)
 		return -errno;
-	while (l->n < LIVE_MAX && (n = getline(&line, &cap, f)) > 0) {
-		struct live *m = &l->at[l->n];
-
-		*m = (struct live){0};
-		l->n += read_line(str_trim((struct str){line, (size_t)n}), m);
-	}
+	read_those(l, f, true);
+	read_those(l, f, false);
 	fclose(f);
-	sort(l);
+	put_here_first(l);
 	return 0;
 }
 

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sentryfs/name.h"
+
 #define LINE_BYTES 8192
 
 static enum log_level level = LOG_LEVEL_WARNING;
@@ -46,38 +48,36 @@ static bool send_line(int type, const char *line, size_t n)
 }
 
 /* syslog(3) waits while nobody reads /dev/log, and everybody who is in the mount with it: here such a line is lost. */
-__attribute__((format(printf, 2, 0))) static void to_syslog(int priority, const char *fmt, va_list ap)
+static void to_syslog(int priority, struct str said)
 {
-	char line[LINE_BYTES];
+	char line[LINE_BYTES + 128];
 	time_t now = time(NULL);
 	struct tm tm;
 	size_t n;
-	int more;
 
 	n = (size_t)snprintf(line, sizeof(line), "<%d>", priority & LOG_FACMASK ? priority : priority | LOG_DAEMON);
 	localtime_r(&now, &tm);
 	n += strftime(line + n, sizeof(line) - n, "%b %e %T ", &tm);
-	n += (size_t)snprintf(line + n, sizeof(line) - n, "sentryfs[%d]: ", (int)getpid());
-	more = vsnprintf(line + n, sizeof(line) - n, fmt, ap);
-	n = more < 0 ? n : n + (size_t)more < sizeof(line) ? n + (size_t)more : sizeof(line) - 1;
+	n += (size_t)snprintf(line + n, sizeof(line) - n, "sentryfs[%d]: %.*s", (int)getpid(), (int)said.n, said.s);
 	/* in a stream a NUL ends it */
 	if (!send_line(SOCK_DGRAM, line, n))
 		send_line(SOCK_STREAM, line, n + 1);
 }
 
+/* What is told of may be anybody's: a name, a server's words, a text that was sent. */
 __attribute__((format(printf, 2, 0))) static void say(int priority, const char *fmt, va_list ap)
 {
 	struct pollfd err = {.fd = STDERR_FILENO, .events = POLLOUT};
+	cleanup_buf struct buf clean = {0};
+	char said[LINE_BYTES];
 
-	if (background) {
-		to_syslog(priority, fmt, ap);
-		return;
-	}
-	if (poll(&err, 1, 0) == 0) /* nor for a reader of standard error */
-		return;
-	fputs("sentryfs: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	buf_init(&clean, LINE_BYTES);
+	vsnprintf(said, sizeof(said), fmt, ap);
+	text_clean(&clean, str_of(said), false);
+	if (background)
+		to_syslog(priority, buf_str(&clean));
+	else if (poll(&err, 1, 0)) /* nor for a reader of standard error */
+		fprintf(stderr, "sentryfs: %.*s\n", (int)clean.len, clean.data);
 }
 
 __attribute__((format(printf, 2, 0))) static void line(enum log_level l, const char *fmt, va_list ap)

@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sentryfs/command.h"
@@ -114,17 +116,32 @@ static int mount_and_serve(int argc, char **argv)
 	return r ? 1 : 0;
 }
 
+/* The exit status where what was to be printed may not have arrived, as on a full disk. */
+static int printed(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	log_error("cannot write to standard output: %s", strerrordesc_np(errno));
+	return status ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 
 	open_standard_fds();
+	umask(0077); /* what is made is for its maker, who can use it whatever the mask was */
 	log_init(LOG_LEVEL_WARNING);
 	prctl(PR_SET_DUMPABLE, 0);
+	/* it would send what its owner may read, as a token, to whom its caller says */
+	if (getuid() != geteuid() || getgid() != getegid()) {
+		log_error("it must not be set-user-ID nor set-group-ID: fusermount3 mounts for users");
+		return 1;
+	}
 	/* a file that may not grow (RLIMIT_FSIZE) is an error of the store, not the end */
 	signal(SIGXFSZ, SIG_IGN);
 	if (command_is_fake(argc, argv))
 		return 0;
 	command = command_find(argc, argv);
-	return command ? command_run(command, argc - 1, argv + 1) : mount_and_serve(argc, argv);
+	return printed(command ? command_run(command, argc - 1, argv + 1) : mount_and_serve(argc, argv));
 }

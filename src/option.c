@@ -15,12 +15,10 @@
 static char *path_absolute(struct str value)
 {
 	cleanup_free char *path = target_need(str_dup(value));
-	cleanup_free char *here = NULL;
+	cleanup_free char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
 
-	if (path[0] == '/')
-		return steal(&path);
-	here = target_need(getcwd(NULL, 0));
-	return target_need(rc_path_join(here, path));
+	/* in a directory that was deleted nothing has a name, which opening it will tell */
+	return here ? target_need(rc_path_join(here, path)) : steal(&path);
 }
 
 static bool text_ok(const struct option_row *row, struct str value)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sentryfs/log.h"
+#include "sentryfs/name.h"
 #include "sentryfs/server.h"
 #include "sentryfs/show.h"
 
@@ -55,9 +56,11 @@ static void add_since(struct buf *b, const struct mount *m, const char *how, int
 
 static void add_why(struct buf *b, const struct server *s)
 {
-	if (s->reach.away)
-		buf_printf(b, ": %s; nothing is sent, but a look %s whether it is back", s->reach.words,
-			   s->probe ? "now" : "within 4 s");
+	if (s->reach.away) {
+		buf_puts(b, ": ");
+		text_clean(b, str_of(s->reach.words), false);
+		buf_printf(b, "; nothing is sent, but a look %s whether it is back", s->probe ? "now" : "within 4 s");
+	}
 	buf_addc(b, '\n');
 }
 

@@ -11,9 +11,9 @@
 #include "sentryfs/target.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <sys/stat.h>
 
+#include "sentryfs/buf.h"
 #include "sentryfs/live.h"
 #include "sentryfs/name.h"
 #include "sentryfs/origin.h"
@@ -25,15 +25,26 @@
 #define URL_DEFAULT "https://sentry.io"
 #define URL_ACCEPTED_PAGE "http(s)://HOST[:PORT]/..., without a user"
 
+void target_say(FILE *err, const char *who, const char *fmt, va_list ap)
+{
+	cleanup_free char *said = NULL;
+	cleanup_buf struct buf clean = {0};
+	int n = vasprintf(&said, fmt, ap);
+
+	if (n < 0)
+		said = NULL;
+	buf_init(&clean, BUF_MAX_DEFAULT);
+	text_clean(&clean, str_of(said), false);
+	fprintf(err, "%s: %.*s\n", who, (int)clean.len, clean.data);
+}
+
 int target_fail(FILE *err, int error, const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("sentryfs: ", err);
 	va_start(ap, fmt);
-	vfprintf(err, fmt, ap);
+	target_say(err, "sentryfs", fmt, ap);
 	va_end(ap);
-	fputc('\n', err);
 	return error;
 }
 
@@ -246,7 +257,7 @@ int target_mountpoint(struct options *o, const char *path, FILE *err)
 	int error = real && !stat(real, &st) ? 0 : errno;
 
 	if (error == ENOTCONN && (left = stale_release(real ? real : path))) {
-		fprintf(err, "sentryfs: %s was still mounted by a program that has ended, and was unmounted\n", left);
+		target_fail(err, 0, "%s was still mounted by a program that has ended, and was unmounted", left);
 		target_replace(&real, steal(&left));
 		error = stat(real, &st) ? errno : 0;
 	}

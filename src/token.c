@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "sentryfs/rc.h"
 #include "sentryfs/str.h"
@@ -132,18 +133,22 @@ static int token_from_rc(char **ret, FILE *err)
 	return r;
 }
 
-/* Takes a variable out of the environment; the caller wipes what it gets. */
+/* Takes a variable out of the environment, where execve(2) may have put it twice; the caller wipes what it gets. */
 static char *token_variable(const char *name)
 {
-	char *value = getenv(name);
+	size_t n = strlen(name);
 	char *copy = NULL;
 
-	if (value) {
-		if (*value)
+	for (char **e = environ; e && *e; e++) {
+		char *value = *e + n + 1;
+
+		if (strncmp(*e, name, n) != 0 || (*e)[n] != '=')
+			continue;
+		if (*value && !copy)
 			copy = str_dup(str_of(value));
 		explicit_bzero(value, strlen(value));
-		unsetenv(name);
 	}
+	unsetenv(name);
 	return copy;
 }
 

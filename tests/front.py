@@ -143,10 +143,11 @@ class Authority:
     def openssl(self, *words):
         subprocess.run(["openssl", *words], cwd=self.where, check=True, capture_output=True, timeout=60)
 
-    def certificate(self, name, *names, expired=False):
-        """A file with a key and a certificate for these names (`DNS:...`, `IP:...`)."""
-        (self.where / f"{name}.ext").write_text("subjectAltName=" + ",".join(names))
-        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+    def certificate(self, name, *names, expired=False, called=None):
+        """A file with a key and a certificate for these names (`DNS:...`, `IP:...`); without any, of one who is `called` so."""
+        (self.where / f"{name}.ext").write_text("subjectAltName=" + ",".join(names) if names else "")
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                     f"/CN={called or name}",
                      "-keyout", f"{name}.key", "-out", f"{name}.csr")
         self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
                      "-days", "-1" if expired else "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt")

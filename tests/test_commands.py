@@ -69,6 +69,22 @@ def test_an_organization_of_such_a_name_is_reached(mounted, tmp_path):
     said(done, 1, "organization path")
 
 
+def test_no_word_reaches_the_terminal_as_an_order(mounted, tmp_path):
+    """An argument may be out of an issue, a variable out of a file that came with a repository."""
+    evil, seen = "\033]0;x\a\u009b2J\n\u202e", " ]0;x  2J  "
+    said(run(mounted, "resolve-path", evil), 1, f"'{seen}' is not the address of a web page")
+    said(run(mounted, "path", "WEB-1", tmp_path / evil), 1, f"{tmp_path}/{seen} is in no mount")
+    said(run(mounted, "doctor", "acme", SENTRY_URL=f"http://{evil}"), 2, f"SENTRY_URL: 'http://{seen}' is not accepted")
+    said(run(mounted, "acme", tmp_path / evil), 2, f"mount point '{tmp_path}/{seen}' does not exist")
+    said(run(mounted, f"--{evil}", tmp_path), 2, f"unknown option --{seen}")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("status", "."), ("path", "WEB-1")])
+def test_what_cannot_be_printed_is_a_failure(mounted, words):
+    done = run(mounted, *words, wrap=["bash", "-c", '"$@" > /dev/full', "-"])
+    said(done, 1, "sentryfs: cannot write to standard output: No space left on device")
+
+
 # ---- status ----
 
 def test_status_is_the_file(mounted, sandbox):
@@ -353,6 +369,12 @@ def test_a_second_fetch_reads_what_is_new_alone(fetched, small, mount, tmp_path)
     assert len(again.stdout.splitlines()) == 1 and (WRAPPER or small.requests() == [])
     anew = run(m, "fetch", "--again", m.where / "issues")
     assert summary(anew)[2] == "0" and len(anew.stdout.splitlines()) > 1
+
+
+def test_a_store_whose_name_has_a_comma(small, mount, tmp_path):
+    m = mount(server=small, source="acme/web", env={"XDG_CACHE_HOME": str(tmp_path / "one, two")})
+    m.url = small.url
+    assert [summary(run(m, "fetch", m.where / "issues/WEB-1"))[:3] for _ in range(2)] == [("1", "1", "0"), ("1", "1", "1")]
 
 
 def test_another_store_is_filled_anew(fetched, small, mount, tmp_path):

@@ -132,6 +132,16 @@ def test_who_did_it_can_forge_no_line(logged):
     assert len(m.read(".sentryfs/changes").splitlines()) == 1 and "(a??[2J?????b): " in m.read(".sentryfs/changes")
 
 
+def test_what_was_sent_is_no_order_to_a_terminal(logged):
+    """C1 and what turns the text round are letters to JSON; a text that is cut is cut anywhere."""
+    m = logged()
+    for text, seen in (("a\u009b2J\u202eb", "a 2J b"), ("xy" + "\u00e9" * 200, "\u00e9\ufffd...")):
+        with open(m / f"{ISSUES}/WEB-9/comments/new", "w", encoding="utf-8") as f:
+            f.write(text)
+        (line,) = m.lines(5)
+        assert "changed: POST " in line and seen in line and not set("\u009b\u202e") & set(line)
+
+
 def test_what_was_not_done_is_not_said_to_be(logged, sandbox):
     """Refused: no line. No answer, but done: one. No answer at all: one that says so."""
     m = logged()

@@ -207,3 +207,16 @@ def test_exit_codes(sandbox, tmp_path, args, code, words):
     assert done.returncode == code and words in done.stderr, done
     assert not is_mounted(tmp_path / "m")
 
+
+
+def test_in_a_directory_that_was_deleted(sandbox, tmp_path):
+    """A relative name is a file that is not there, and all else is as anywhere."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SENTRY_AUTH_TOKEN": sandbox.token}
+    (tmp_path / "m").mkdir()
+    there = ["bash", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "-", *COMMAND, f"--url={sandbox.url}"]
+    missing = {"token_file=t": "the token file t does not exist", "cacert=c": "option cacert: 'c' is not accepted", "ro": ""}
+    for option, words in missing.items():
+        done = subprocess.run([*there, "-o", option, tmp_path / "m"], env=env, cwd=tmp_path, capture_output=True, text=True,
+                              timeout=30)
+        assert words in done.stderr and bool(done.returncode) == bool(words) == bool(done.stderr)
+    subprocess.run(["fusermount3", "-u", tmp_path / "m"], check=True)

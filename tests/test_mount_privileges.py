@@ -181,6 +181,48 @@ def test_allow_other_lets_them_read_and_not_write(desk, small):
     desk.ok('echo true > "$M/$I/isBookmarked"; echo false > "$M/$I/isBookmarked"')
 
 
+@pytest.fixture
+def theirs(desk, small):
+    """A function that mounts as another user does, whose directory's name would set a terminal's title."""
+    where = desk.home / "a\033]0;x\ab"
+    where.mkdir()
+    os.chown(where, OTHER, OTHER)
+    who = {"user": OTHER, "M": str(where), "SENTRY_AUTH_TOKEN": small.token}
+    desk.ok(f"echo user_allow_other > {desk.conf}", user=0)
+
+    def make(options):
+        desk.ok(f'"$SENTRYFS" --url="$URL" -o cache=memory -o {options} "$M"', **who)
+        return where
+
+    yield make
+    desk.ok('fusermount3 -u "$M"', **who)
+
+
+def test_what_others_mounted_for_themselves_is_not_shown(desk, theirs):
+    assert desk.mount().returncode == 0
+    where = theirs("ro")
+    done = desk.run('"$SENTRYFS" status')
+    assert (done.returncode, done.stderr) == (0, "") and f"mountpoint\t{desk.where}\n" in done.stdout
+    done = desk.run('"$SENTRYFS" status "$M"', M=str(where))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"sentryfs status: {desk.home}/a ]0;x b/.sentryfs/status: Permission denied\n"
+
+
+def test_own_mounts_come_before_those_of_others(desk, theirs):
+    """Nobody else puts a mount in the way of `cd $(sentryfs path WEB-1)`, neither a newer one nor many."""
+    where = theirs("allow_other")
+    many = """python3 -c 'import ctypes, sys
+for _ in range(256):
+    assert not ctypes.CDLL(None).%s' """
+    desk.ok(many % f'mount(sys.argv[1].encode(), b"{desk.home}/private", None, 4096, None)' + '"$M"', user=0, M=str(where))
+    assert desk.mount().returncode == 0
+    assert desk.ok('"$SENTRYFS" path WEB-1') == f"{desk.where}/{ISSUE}\n"
+    shown = desk.ok('"$SENTRYFS" status')
+    assert shown.index(f"mountpoint\t{desk.where}\n") < shown.index(f"mountpoint\t{desk.home}/a ]0;x b\n")
+    assert not re.search(r"[^\n\t -~]", shown)
+    desk.ok(many % f'umount2(b"{desk.home}/private", 2)', user=0)
+
+
 def test_umask_and_owner(desk):
     desk.ok(f"echo user_allow_other > {desk.conf}", user=0)
     assert desk.mount(f"allow_other,umask=077,uid={OWNER},gid={OTHER}").returncode == 0
@@ -191,6 +233,29 @@ def test_umask_and_owner(desk):
     assert desk.mount(f"allow_other,umask=027,uid={OWNER},gid={OTHER}").returncode == 0
     assert desk.ok('cat "$M/$I/title"', OTHER)
     desk.refused('echo x > "$M/$I/status"', "Permission denied", OTHER)
+
+
+@pytest.mark.parametrize("mask", ["0777", "0177", "0000"])
+def test_the_store_is_its_owners_whatever_the_mask_is(desk, mask):
+    cache = desk.cache / "xdg"
+    done = desk.run(f'umask {mask}; "$SENTRYFS" --url="$URL" "$M"', XDG_CACHE_HOME=str(cache))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(f"^store\t{cache}/sentryfs/.*, ", desk.ok('cat "$M/.sentryfs/status"'), re.M)
+    assert {oct(p.stat().st_mode & 0o777) for p in (cache, cache / "sentryfs")} == {"0o700"}
+    assert {oct(p.stat().st_mode & 0o777) for p in (cache / "sentryfs").iterdir()} == {"0o600"}
+
+
+@pytest.mark.parametrize("mode", ["4755", "2755"])
+def test_with_the_rights_of_another_it_does_nothing(desk, small, mode):
+    """It would send any file of root's that could be a token to the server that its caller names."""
+    secret = desk.home / "secret"
+    secret.write_text("root" * 10)
+    secret.chmod(0o640 if mode == "2755" else 0o600)
+    desk.ok(f'chown root:root "$SENTRYFS"; chmod {mode} "$SENTRYFS"', user=0)
+    for words in (f'doctor --url="$URL" -o token_file={secret}', '--url="$URL" "$M"', '--version'):
+        done = desk.run(f'"$SENTRYFS" {words}')
+        assert (done.returncode, done.stdout) == (1, "") and "must not be set-user-ID" in done.stderr
+    assert small.requests() == []
 
 
 def test_read_only(desk, small):

@@ -354,6 +354,18 @@ def test_what_is_not_trusted_is_refused(mount, sandbox, front, authority, tmp_pa
     assert sandbox.requests() == [] and sandbox.token not in m.start.stderr
 
 
+def test_what_a_certificate_says_is_no_order_to_a_terminal(mount, sandbox, front, authority):
+    tls = front("IP:127.0.0.1")
+    m = tls_mount(mount, sandbox, f"https://127.0.0.1:{tls.port}", f"--cacert={authority.pem}")
+    tls.stop()
+    another = Tls(sandbox.url, authority.certificate("another", called="a\033[2Jb"), port=tls.port)
+    try:
+        assert read_errno(m.where / DETAILS) == "EPROTO"
+        assert "subject name 'a [2Jb' does not match" in m.status()["online"]
+    finally:
+        another.stop()
+
+
 def test_a_client_certificate(mount, sandbox, front, authority):
     tls = front("IP:127.0.0.1", ca=authority.pem)
     url = f"https://127.0.0.1:{tls.port}"

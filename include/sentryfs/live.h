@@ -11,6 +11,7 @@ struct live {
 	char *host;    /* with the port, if it has one */
 	char *org;     /* NULL: all of the token's */
 	char *project; /* NULL: all of the organization's */
+	bool own;      /* this user made it */
 };
 
 #define LIVE_MAX 256
@@ -20,7 +21,7 @@ struct lives {
 	size_t n;
 };
 
-/* Those that hold the working directory first, then the newest. 0 or -errno; lives_done in
+/* Those that hold the working directory first, then this user's own, then the newest. 0 or -errno; lives_done in
  * every case. */
 int lives_read(struct lives *l);
 void lives_done(struct lives *l);

@@ -2,6 +2,7 @@
 #ifndef SENTRYFS_TARGET_H
 #define SENTRYFS_TARGET_H
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "sentryfs/options.h"
@@ -25,7 +26,10 @@ int target_mountpoint(struct options *o, const char *path, FILE *err);
  * ask itself, and wait for ever. To be called before the mount. */
 int target_outside(const struct options *o, const char *file, FILE *err);
 
-/* Writes "sentryfs: ...", a line; returns `error`. */
+/* Writes "WHO: ...", a line, with nothing in it that a terminal would obey: an argument, a variable and the name
+ * of a mount may be somebody else's. */
+void target_say(FILE *err, const char *who, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
+/* The same of "sentryfs"; returns `error`. */
 int target_fail(FILE *err, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Out of memory ends the program: nothing is mounted yet. Returns `p`. */

@@ -99,6 +99,7 @@ static void test_good_answer(void **state)
 
 static void test_a_token_that_is_said_back(void **state)
 {
+	char line[256];
 	struct fixture f;
 
 	(void)state;
@@ -109,6 +110,15 @@ static void test_a_token_that_is_said_back(void **state)
 	get(&f, "a/");
 	script_answer(&f.script, 1, 500, NULL, "Bearer t0ken\n");
 	assert_string_equal(f.words, "HTTP 500: Bearer *****");
+	/* where the words are cut, too */
+	memset(line, 'z', 197);
+	memcpy(line + 197, "t0ken", sizeof("t0ken"));
+	get(&f, "a/");
+	script_answer(&f.script, 2, 500, NULL, line);
+	assert_string_equal(f.words + strlen(f.words) - 5, "zz***");
+	get(&f, "a/");
+	script_answer(&f.script, 3, 400, NULL, "{\"t0ken\":\"and \\u0074\\u0030ken\"}");
+	assert_string_equal(f.words, "HTTP 400: *****: and *****");
 	end(&f);
 }
 
@@ -668,6 +678,7 @@ static void test_words(void **state)
 		  "Field required");
 	words_are("plain words\nand more", "plain words");
 	words_are("{\"detail\":\"esc\\u001b[2J\\nape\"}", "esc [2J ape");
+	words_are("{\"a\\u001b[2J\":\"x\",\"\\u009bm\\u202e\":[\"y\"]}", "a [2J: x;  m : y");
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
 	words_are(line, line + sizeof(line) - 1 - 200);

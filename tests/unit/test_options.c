@@ -253,7 +253,7 @@ static void test_bad_values(void **state)
 		{"--gid=4294967295", {"gid", "'4294967295'", "a number"}},
 		{"--umask=8", {"umask", "'8'", "octal"}},
 		{"--umask=1000", {"umask", "'1000'", "0 to 777"}},
-		{"--query=a\nb", {"query", "a\nb", "control"}},
+		{"--query=a\nb", {"query", "a b", "control"}},
 		{"--token-file=", {"token_file", "''", "bytes"}},
 		{"--cacert=/nonexistent/ca.pem", {"cacert", "'/nonexistent/ca.pem'", "can be read"}},
 		{"--url=sentry.io", {"url", "'sentry.io'", "https://HOST"}},
@@ -520,6 +520,37 @@ static void test_token_precedence(void **state)
 	expect_token(NULL, "from-credential");
 }
 
+/* getenv(3) sees the first of two only, /proc/PID/environ both. */
+static void test_a_token_twice(void **state)
+{
+	char **before = environ;
+	char first[] = "SENTRY_AUTH_TOKEN=from-first", second[] = "SENTRY_AUTH_TOKEN=from-second",
+	     more[] = "SENTRY_TOKENS=x";
+	char *both[] = {first, more, second, NULL};
+
+	(void)state;
+	environ = both;
+	expect_token(NULL, "from-first");
+	environ = before;
+	assert_string_equal(first, "SENTRY_AUTH_TOKEN=");
+	assert_string_equal(second, "SENTRY_AUTH_TOKEN=");
+	assert_string_equal(more, "SENTRY_TOKENS=x");
+}
+
+/* The working directory is another one once the program is in the background. */
+static void test_a_home_without_a_place(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		cleanup_free char *path = NULL;
+
+		setenv("HOME", i ? "./home" : "home", 1);
+		path = rc_path();
+		assert_true(!path || *path == '/');
+	}
+	setenv("HOME", home, 1);
+}
+
 static void expect_again(const char *name, const char *want)
 {
 	char *token;
@@ -639,13 +670,24 @@ static void test_token_bad(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, setup)
-	const struct CMUnitTest tests[] = {
-		TEST(test_defaults),	       TEST(test_fstab_order), TEST(test_source_host),
-		TEST(test_precedence),	       TEST(test_bad_values),  TEST(test_bad_arguments),
-		TEST(test_bad_environment),    TEST(test_help),	       TEST(test_loopback),
-		TEST(test_insecure_and_paths), TEST(test_rc),	       TEST(test_token_precedence),
-		TEST(test_token_again),	       TEST(test_token_wiped), TEST(test_token_modes),
-		TEST(test_token_bad)};
+	const struct CMUnitTest tests[] = {TEST(test_defaults),
+					   TEST(test_fstab_order),
+					   TEST(test_source_host),
+					   TEST(test_precedence),
+					   TEST(test_bad_values),
+					   TEST(test_bad_arguments),
+					   TEST(test_bad_environment),
+					   TEST(test_help),
+					   TEST(test_loopback),
+					   TEST(test_insecure_and_paths),
+					   TEST(test_rc),
+					   TEST(test_token_precedence),
+					   TEST(test_token_again),
+					   TEST(test_a_token_twice),
+					   TEST(test_a_home_without_a_place),
+					   TEST(test_token_wiped),
+					   TEST(test_token_modes),
+					   TEST(test_token_bad)};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
