@@ -327,6 +327,7 @@ void options_done(struct options *o)
 	free(o->project);
 	free(o->mountpoint);
 	free(o->url);
+	free(o->page);
 	free(o->token_file);
 	free(o->query);
 	free(o->environment);

@@ -85,16 +85,9 @@ static int set_org_project(struct options *o, struct str text, const char *where
 	return r;
 }
 
-static int set_origin(struct options *o, char *url, FILE *err)
+static bool is_same_host(const char *a, const char *b)
 {
-	cleanup_free char *own = url;
-
-	if (!o->url)
-		o->url = steal(&own);
-	else if (strcmp(strstr(o->url, "://"), strstr(url, "://")) != 0)
-		return target_fail(err, -EINVAL, "the source says %s and option url says %s: leave one of them out",
-				   url, o->url);
-	return 0;
+	return !strcmp(strstr(a, "://"), strstr(b, "://"));
 }
 
 /* HOST of sentry:HOST/ORG, which is also what a mounted tree is called in mount(8)'s list. */
@@ -106,10 +99,19 @@ static int set_host(struct options *o, struct str host, FILE *err)
 		return target_fail(err, -EINVAL,
 				   "source: '%.*s' is not a host; it takes [ORG[/PROJECT]] or sentry:HOST[:PORT]/ORG",
 				   (int)host.n, host.s);
-	return set_origin(o, steal(&url), err);
+	if (!o->url)
+		o->url = steal(&url);
+	else if (!is_same_host(o->url, url))
+		return target_fail(err, -EINVAL, "the source says %s and option url says %s: leave one of them out",
+				   url, o->url);
+	return 0;
 }
 
-/* The address of a web page. A project may be named by its number there: root.c finds it. */
+/*
+ * The address of a web page. A project may be named by its number there: root.c finds it.
+ * Whoever can get an address pasted is not to get the token: its server must be the one
+ * that the token is for anyway, see target_defaults.
+ */
 static int set_page(struct options *o, struct str page, FILE *err)
 {
 	struct weburl u;
@@ -119,7 +121,7 @@ static int set_page(struct options *o, struct str page, FILE *err)
 		r = target_fail(err, r, "source: '%.*s' is not accepted; the address of a page is " URL_ACCEPTED_PAGE,
 				(int)page.n, page.s);
 	if (!r)
-		r = set_origin(o, steal(&u.origin), err);
+		target_replace(&o->page, steal(&u.origin));
 	if (!r && u.org.s)
 		r = set_slug(&o->org, u.org, "source", "an organization", err);
 	if (!r && u.org.s && u.project.s)
@@ -230,6 +232,11 @@ int target_defaults(struct options *o, FILE *err)
 		r = default_source(o, &rc, rc_name, err);
 	if (r == 0 && !o->url)
 		o->url = target_need(str_dup(STR(URL_DEFAULT)));
+	if (r == 0 && o->page && !is_same_host(o->url, o->page))
+		r = target_fail(err, -EINVAL,
+				"the source is a page of %s, and the token is for %s: if it is to be sent to the "
+				"other, add --url=%s",
+				o->page, o->url, o->page);
 	if (r == 0 && !o->insecure && !origin_is_safe(o->url))
 		r = target_fail(
 			err, -EINVAL,

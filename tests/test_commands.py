@@ -198,7 +198,6 @@ def project_id(m):
 
 
 def mount_url(mount, server, page):
-    """Without --url: the source says where."""
     m = mount("--url", server.url, source=server.url + page, name="page")
     assert m.start.returncode == 0, m.start.stderr
     return m
@@ -221,9 +220,11 @@ def test_a_page_of_another_server_or_project(mounted, tmp_path):
     where.mkdir()
     page = f"{mounted.url}/organizations/acme/issues/?project=99"
     said(run(mounted, f"--url={mounted.url}", page, where), 1, "organization acme has no project 99")
-    said(run(mounted, f"--url={mounted.url}", "https://acme.sentry.io/issues/", where), 2, "leave one of them out")
+    # the token is for one server: a page of another one, pasted by whoever was given it, does not get it
+    said(run(mounted, f"--url={mounted.url}", "https://acme.sentry.io/issues/", where), 2, "add --url=https://sentry.io")
+    said(run(mounted, page, where, SENTRY_URL=""), 2, f"the token is for https://sentry.io: if it is to be sent to the other, add --url={mounted.url}")
     said(run(mounted, "https://jane@sentry.example.com/organizations/acme/", where), 2, "without a user")
-    said(run(mounted, "http://sentry.example.com/organizations/acme/", where), 2, "in clear text")
+    said(run(mounted, "--url=http://sentry.example.com", "https://sentry.example.com/organizations/acme/", where), 2, "in clear text")
 
 
 # ---- doctor ----

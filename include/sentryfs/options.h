@@ -20,6 +20,7 @@ struct options {
 	char *project;			  /* NULL: the whole organization */
 	char *mountpoint;		  /* absolute */
 	char *url;			  /* origin, without a slash at the end */
+	char *page;			  /* the origin of a page that is the source, NULL: none is; never asked */
 	char *token_file;		  /* NULL: environment, credential, rc file */
 	char *query;			  /* of the default listing */
 	char *environment, *stats_period; /* the same; NULL: all, the server's */
