@@ -104,7 +104,11 @@ int command_merge(struct op *op, struct node *n, struct str value)
 
 		r = find_issue(op, n, name, &other);
 		if (r)
-			return r == -EINPROGRESS ? r : control_refuse(op, n, value, r, "there is no such issue");
+			return r == -EINPROGRESS ? r
+						 : control_refuse(op, n, value, r,
+								  r == -ENOENT || r == -EINVAL
+									  ? "there is no such issue"
+									  : "an issue could not be looked up");
 		if (strcmp(other->home, self->home))
 			r = -EXDEV;
 		else if (!add_issue(&all, other))

@@ -336,6 +336,16 @@ int control_change(struct op *op, struct node *n, struct str value)
 	return c->ended ? finish(op, n, value) : op_wait(op, c);
 }
 
+/* Nothing was sent yet: what is before it took too long. */
+static void tell_unsent(struct op *op, int error)
+{
+	struct node *n = op->target ? op->target : op->node;
+	struct str value = op->data ? blob_str(op->data) : op->held ? buf_str(&op->held->text) : STR("");
+
+	control_refuse(op, n, str_trim(value), error,
+		       "an earlier change of the issue, or the look-up of a name in it, had not ended");
+}
+
 int control_run(struct op *op, struct node *n, struct str value)
 {
 	struct str trimmed = str_trim(value);
@@ -352,6 +362,7 @@ int control_run(struct op *op, struct node *n, struct str value)
 							"into comments/remove"
 						      : "an empty value changes nothing");
 		r = n->kind->control->command(op, n, trimmed);
+		op->gave_up = r == -EINPROGRESS ? tell_unsent : NULL;
 		if (r) {
 			change_unref(steal(&op->change));
 			return r;
