@@ -210,9 +210,40 @@ int control_wait_for_issue(struct op *op, const struct item *issue)
 
 bool control_is_fresh(const struct op *op, const struct item *issue)
 {
-	if (issue->doubted && issue->fetched <= issue->doubted && issue->written <= issue->doubted)
+	if (item_is_doubted(issue))
 		return false;
 	return op->start - issue->fetched <= (int64_t)SOURCE_ISSUE_FRESH_S * 1000;
+}
+
+/* The issue's JSON of this moment. */
+static int need_row(struct op *op, const struct node *n, const struct item *issue, struct wish *w)
+{
+	struct str id;
+	int r = source_issue_now(op, n, issue, &w->row);
+
+	if (!r && (json_member(w->row, "id", &id) || !json_covers(id, str_of(issue->id))))
+		r = -ENOENT; /* it is what it was merged into */
+	if (r)
+		w->words = "its present status could not be looked up";
+	return r;
+}
+
+/* A status that goes along with a value must not undo what others did to it. After a change of our own the row knows
+ * it best: servers read from replicas. */
+int control_wish(struct op *op, const struct node *n, const struct control *field, const struct item *issue,
+		 struct str value, struct wish *w)
+{
+	bool fresh = control_is_fresh(op, issue),
+	     own = issue->written >= 0 && op->start < issue->written + ITEM_HOLD_MS;
+	int r;
+
+	w->row = blob_str(issue->json);
+	r = field->wish == wish_details && !fresh ? need_row(op, n, issue, w) : 0;
+	if (!r)
+		r = field->wish(op, n, issue, fresh, value, w);
+	if (!r && wish_lacks_status(w, &op->mount->dialect) && (!own || item_is_doubted(issue)))
+		r = need_row(op, n, issue, w);
+	return r ? r : wish_complete(w, &op->mount->dialect);
 }
 
 /* A field of one issue. */
@@ -224,9 +255,7 @@ static int command_field(struct op *op, struct node *n, struct str value)
 	int r = control_wait_for_issue(op, issue);
 
 	if (!r)
-		r = n->kind->control->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
-	if (!r)
-		r = wish_complete(&w, &op->mount->dialect, issue);
+		r = control_wish(op, n, n->kind->control, issue, value, &w);
 	if (r)
 		return r == -EINPROGRESS ? r : control_refuse(op, n, value, r, w.words);
 	if (!w.n)
@@ -245,6 +274,8 @@ static int command_field(struct op *op, struct node *n, struct str value)
 		if (!step)
 			return -ENOMEM;
 		step->follows = i > 0;
+		if (last)
+			r = change_set_look(step, control_text(&w.look));
 	}
 	return r;
 }
