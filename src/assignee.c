@@ -139,5 +139,11 @@ int wish_assignee(struct op *op, const struct node *n, const struct item *issue,
 	buf_puts(b, "{\"assignedTo\":");
 	json_quote(b, value);
 	buf_addc(b, '}');
+	/* without an answer somebody else may have it still */
+	buf_init(&w->look, BUF_MAX_DEFAULT);
+	buf_printf(&w->look,
+		   "{\"assignedTo\":{\"type\":\"user\",\"%s\":", memchr(value.s, '@', value.n) ? "email" : "username");
+	json_quote(&w->look, value);
+	buf_puts(&w->look, "}}");
 	return wish_end(w);
 }

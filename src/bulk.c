@@ -104,7 +104,11 @@ int command_merge(struct op *op, struct node *n, struct str value)
 
 		r = find_issue(op, n, name, &other);
 		if (r)
-			return r == -EINPROGRESS ? r : control_refuse(op, n, value, r, "there is no such issue");
+			return r == -EINPROGRESS ? r
+						 : control_refuse(op, n, value, r,
+								  r == -ENOENT || r == -EINVAL
+									  ? "there is no such issue"
+									  : "an issue could not be looked up");
 		if (strcmp(other->home, self->home))
 			r = -EXDEV;
 		else if (!add_issue(&all, other))
@@ -216,11 +220,12 @@ static int gather(struct change *c, struct wish *w, struct item *issue, size_t *
 		at = c->n;
 		for (size_t i = 0; i < w->n; i++) {
 			cleanup_free char *body = str_dup(buf_str(&w->body[i]));
-			const char *expect = i + 1 == w->n ? control_text(&w->expect) : NULL;
+			bool last = i + 1 == w->n;
+			const char *expect = last ? control_text(&w->expect) : NULL;
 			struct change_step *step =
 				body ? change_add(c, "PUT", "", body, expect, NULL, &issue, 1) : NULL;
 
-			if (!step)
+			if (!step || (last && change_set_look(step, control_text(&w->look))))
 				return -ENOMEM;
 			step->follows = i > 0;
 			step->delta = step->many = true;
@@ -273,9 +278,7 @@ static int bulk_issue(struct op *op, struct node *n, struct map *seen, struct it
 	if (!r && n->kind->parent == KIND_BULK && !item_is_in(issue, subject))
 		r = -EXDEV;
 	if (!r)
-		r = field->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
-	if (!r)
-		r = wish_complete(&w, &op->mount->dialect, issue);
+		r = control_wish(op, n, field, issue, value, &w);
 	if (!r)
 		r = add_to_steps(op->change, seen, &w, issue, &step);
 	return r == -EINPROGRESS || r == -ENOMEM ? r : add_line(op->change, name, issue, step, r, w.words);

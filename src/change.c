@@ -104,6 +104,7 @@ void change_unref(struct change *c)
 		free(step->path);
 		free(step->body);
 		free(step->expect);
+		free(step->look);
 		free(step->check);
 		free(step->words);
 		free(step->errors);
@@ -148,6 +149,11 @@ struct change_step *change_add(struct change *c, const char *method, const char 
 	for (; step->n < n; step->n++)
 		step->issues[step->n] = item_ref(issues[step->n]);
 	return step;
+}
+
+int change_set_look(struct change_step *step, const char *look)
+{
+	return copy(&step->look, look) ? 0 : -ENOMEM;
 }
 
 int change_outdate(struct change *c, const char *key)
@@ -271,7 +277,7 @@ static int apply(struct change *c, struct change_step *step, struct str body)
 	return r;
 }
 
-/* The newest entry of a list is the one that we sent, or none is. */
+/* Some servers answer a list of one. */
 static int first_only(void *arg, const cJSON *tree, struct str bytes)
 {
 	(void)tree;
@@ -279,9 +285,17 @@ static int first_only(void *arg, const cJSON *tree, struct str bytes)
 	return 1;
 }
 
-static bool covers(const struct change_step *step, struct str body)
+static bool covers(const struct change_step *step, const char *expect, struct str body)
 {
-	return dialect_covers(body, str_of(step->expect), step->delta);
+	return dialect_covers(body, str_of(expect), step->delta);
+}
+
+/* What is no issue says nothing of what became of the request. */
+static bool is_row(struct str body)
+{
+	struct str id;
+
+	return !json_member(body, "id", &id);
 }
 
 /* A good answer came, to the request itself or to the look whether it was done. */
@@ -289,23 +303,30 @@ static int take(struct change *c, struct change_step *step, struct str body)
 {
 	cleanup_json cJSON *tree = NULL;
 	bool needs_body = step->expect || step->effect == EFFECT_ROW || step->effect == EFFECT_MERGED;
+	const char *expect = c->checking && step->look ? step->look : step->expect;
 	struct str id;
 	bool shown;
 	int r = needs_body ? json_parse(body, &tree) : 0;
 
+	if (!r && c->checking && step->effect == EFFECT_COMMENT)
+		r = look_for_comment(step, body, &body);
+	else if (!r && cJSON_IsArray(tree) && json_each(body, first_only, &body) != 1)
+		r = -EBADMSG;
 	if (r)
 		return r;
-	if (needs_body && cJSON_IsArray(tree) && json_each(body, first_only, &body) != 1)
-		return -EOPNOTSUPP;
 	/* that a comment was made is enough: the server may trim it; but it must be one */
 	if (step->effect == EFFECT_COMMENT && step->expect && json_member(body, "id", &id))
 		return -EBADMSG;
-	shown = !step->expect || (step->effect == EFFECT_COMMENT && !c->checking) || covers(step, body);
+	shown = !expect || step->effect == EFFECT_COMMENT || covers(step, expect, body);
+	if (!shown && step->effect == EFFECT_ROW && !step->many && !is_row(body))
+		return -EBADMSG;
 	if (step->many && step->effect == EFFECT_ROW)
 		return !(step->told = blob_new(body.s, body.n)) ? -ENOMEM : shown ? 0 : -EOPNOTSUPP;
 	if (shown || step->effect == EFFECT_ROW)
 		r = apply(c, step, body);
-	return r ? r : shown ? 0 : -EOPNOTSUPP;
+	if (!r && !shown)
+		r = expect == step->look && covers(step, step->expect, body) ? -EAGAIN : -EOPNOTSUPP;
+	return r;
 }
 
 /* ---- the way of a change ---- */
@@ -413,6 +434,10 @@ static void on_checked(void *arg, struct api_answer *answer)
 		doubt(c, step);
 	} else {
 		set_words(step, words, NOT_DONE);
+		/* it may be done yet, by a server that is slow: what is there now is shown, but an equal value is sent
+		 */
+		for (size_t i = 0; i < step->n && step->effect == EFFECT_ROW; i++)
+			step->issues[i]->doubted = step->issues[i]->fetched;
 		/* half an answer to a request that had no effect is a broken connection, not bad JSON */
 		if (step->error == -EBADMSG)
 			step->error = -EIO;
@@ -431,7 +456,7 @@ static void believe(struct change *c, struct change_step *step)
 }
 
 /* Each issue has been told apart: the step's error is that of the first that failed. */
-static void tell_apart(struct change *c, struct change_step *step)
+static void tell_apart(struct change *c, struct change_step *step, int64_t now)
 {
 	bool answered = step->told;
 	int error = step->error;
@@ -444,12 +469,12 @@ static void tell_apart(struct change *c, struct change_step *step)
 			keep_item(c->in->cache, step->issues[i]);
 		done += !step->errors[i];
 		if (step->errors[i])
-			step->issues[i]->doubted = now_ms(c);
+			step->issues[i]->doubted = now;
 		if (!step->error)
 			step->error = step->errors[i];
 	}
 	if (step->error && step->error != -ENOENT && error)
-		set_words(step, step->words ? step->words : "", NOT_DONE);
+		set_words(step, step->words ? step->words : "", step->look ? NOT_KNOWN : NOT_DONE);
 	else if (step->error)
 		set_words(step,
 			  step->error == -ENOENT ? "the server has no such issue: it may have been deleted or merged"
@@ -467,6 +492,7 @@ static void on_listed(void *arg, struct api_answer *answer)
 	struct change *c = arg;
 	struct change_step *step = &c->steps[c->at];
 	int r = answer->error, otherwise = step->error ? step->error : -EOPNOTSUPP;
+	int64_t now = now_ms(c);
 	struct timespec wall;
 
 	c->call = NULL;
@@ -477,9 +503,9 @@ static void on_listed(void *arg, struct api_answer *answer)
 		otherwise = -EIO;
 	/* of more than a page it is not known what is missing */
 	if (!r)
-		r = answer->cursor.s ? -EAGAIN : look_at_each(step, buf_str(answer->body), otherwise, now_ms(c), &wall);
+		r = answer->cursor.s ? -EAGAIN : look_at_each(step, buf_str(answer->body), otherwise, now, &wall);
 	if (!r) {
-		tell_apart(c, step);
+		tell_apart(c, step, now);
 	} else if (step->told) {
 		believe(c, step);
 	} else {
@@ -558,6 +584,7 @@ static bool send_step(struct change *c, struct change_step *step)
 		set_words(step, "too little time was left to send it", "");
 		return false;
 	}
+	step->when = clock_wall_ms(c->in->cache->api->clock);
 	c->call = api_send(c->in->cache->api, &rq, on_answer, c);
 	step->sent = c->call;
 	step->error = step->sent ? 0 : -ENOMEM;

@@ -17,6 +17,7 @@ static int change_comment(struct op *op, struct node *n, const char *method, str
 {
 	struct item *issue = control_subject(n), *both[] = {issue, comment};
 	struct str id = str_of(comment ? comment->id : "");
+	const char *me = op->mount->access.user_id;
 	cleanup_buf struct buf path = {0}, list = {0}, body = {0}, expect = {0};
 	struct change_step *step;
 	int r = control_wait_for_issue(op, issue);
@@ -34,14 +35,21 @@ static int change_comment(struct op *op, struct node *n, const char *method, str
 	buf_init(&body, BUF_MAX_DEFAULT);
 	buf_init(&expect, BUF_MAX_DEFAULT);
 	if (text.n) {
-		/* Sentry reads text, GlitchTip data.text */
 		buf_puts(&expect, "{\"data\":{\"text\":");
 		json_quote(&expect, text);
-		buf_puts(&expect, "}}");
+		buf_addc(&expect, '}');
+		/* Sentry reads text, GlitchTip data.text */
 		buf_puts(&body, "{\"text\":");
 		json_quote(&body, text);
 		buf_addc(&body, ',');
 		buf_add(&body, expect.data + 1, expect.len - 1);
+		buf_addc(&body, '}');
+		if (me) {
+			buf_puts(&expect, ",\"user\":{\"id\":");
+			json_quote(&expect, str_of(me));
+			buf_addc(&expect, '}');
+		}
+		buf_addc(&expect, '}');
 	}
 	/* only of a new one does the newest entry of the list tell whether it was done */
 	step = change_add(op->change, method, path.data, control_text(&body), control_text(&expect),

@@ -210,9 +210,40 @@ int control_wait_for_issue(struct op *op, const struct item *issue)
 
 bool control_is_fresh(const struct op *op, const struct item *issue)
 {
-	if (issue->doubted && issue->fetched <= issue->doubted && issue->written <= issue->doubted)
+	if (item_is_doubted(issue))
 		return false;
 	return op->start - issue->fetched <= (int64_t)SOURCE_ISSUE_FRESH_S * 1000;
+}
+
+/* The issue's JSON of this moment. */
+static int need_row(struct op *op, const struct node *n, const struct item *issue, struct wish *w)
+{
+	struct str id;
+	int r = source_issue_now(op, n, issue, &w->row);
+
+	if (!r && (json_member(w->row, "id", &id) || !json_covers(id, str_of(issue->id))))
+		r = -ENOENT; /* it is what it was merged into */
+	if (r)
+		w->words = "its present status could not be looked up";
+	return r;
+}
+
+/* A status that goes along with a value must not undo what others did to it. After a change of our own the row knows
+ * it best: servers read from replicas. */
+int control_wish(struct op *op, const struct node *n, const struct control *field, const struct item *issue,
+		 struct str value, struct wish *w)
+{
+	bool fresh = control_is_fresh(op, issue),
+	     own = issue->written >= 0 && op->start < issue->written + ITEM_HOLD_MS;
+	int r;
+
+	w->row = blob_str(issue->json);
+	r = field->wish == wish_details && !fresh ? need_row(op, n, issue, w) : 0;
+	if (!r)
+		r = field->wish(op, n, issue, fresh, value, w);
+	if (!r && wish_lacks_status(w, &op->mount->dialect) && (!own || item_is_doubted(issue)))
+		r = need_row(op, n, issue, w);
+	return r ? r : wish_complete(w, &op->mount->dialect);
 }
 
 /* A field of one issue. */
@@ -224,9 +255,7 @@ static int command_field(struct op *op, struct node *n, struct str value)
 	int r = control_wait_for_issue(op, issue);
 
 	if (!r)
-		r = n->kind->control->wish(op, n, issue, control_is_fresh(op, issue), value, &w);
-	if (!r)
-		r = wish_complete(&w, &op->mount->dialect, issue);
+		r = control_wish(op, n, n->kind->control, issue, value, &w);
 	if (r)
 		return r == -EINPROGRESS ? r : control_refuse(op, n, value, r, w.words);
 	if (!w.n)
@@ -245,6 +274,8 @@ static int command_field(struct op *op, struct node *n, struct str value)
 		if (!step)
 			return -ENOMEM;
 		step->follows = i > 0;
+		if (last)
+			r = change_set_look(step, control_text(&w.look));
 	}
 	return r;
 }
@@ -336,6 +367,16 @@ int control_change(struct op *op, struct node *n, struct str value)
 	return c->ended ? finish(op, n, value) : op_wait(op, c);
 }
 
+/* Nothing was sent yet: what is before it took too long. */
+static void tell_unsent(struct op *op, int error)
+{
+	struct node *n = op->target ? op->target : op->node;
+	struct str value = op->data ? blob_str(op->data) : op->held ? buf_str(&op->held->text) : STR("");
+
+	control_refuse(op, n, str_trim(value), error,
+		       "an earlier change of the issue, or the look-up of a name in it, had not ended");
+}
+
 int control_run(struct op *op, struct node *n, struct str value)
 {
 	struct str trimmed = str_trim(value);
@@ -352,6 +393,7 @@ int control_run(struct op *op, struct node *n, struct str value)
 							"into comments/remove"
 						      : "an empty value changes nothing");
 		r = n->kind->control->command(op, n, trimmed);
+		op->gave_up = r == -EINPROGRESS ? tell_unsent : NULL;
 		if (r) {
 			change_unref(steal(&op->change));
 			return r;

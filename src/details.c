@@ -139,13 +139,14 @@ int wish_details(struct op *op, const struct node *n, const struct item *issue, 
 	struct buf *b;
 
 	(void)n;
+	(void)issue;
 	if (json_parse(value, &tree) || !cJSON_IsObject(tree))
 		return wish_refuse(w, "that is not a JSON object");
 	buf_init(&wanted, 4096);
 	buf_init(&present, 4096);
 	if (filter(w, tree, false, &wanted, &of))
 		return w->words ? -EINVAL : wanted.error;
-	json_member(blob_str(issue->json), "statusDetails", &bytes);
+	json_member(w->row, "statusDetails", &bytes);
 	if (!json_parse(bytes, &now)) {
 		enum detail_of unused = OF_SERVER;
 
@@ -159,7 +160,9 @@ int wish_details(struct op *op, const struct node *n, const struct item *issue, 
 		return wish_lacks(w, FEATURE_CONDITIONS);
 	if (of == OF_RESOLVED && !dialect_has(&op->mount->dialect, FEATURE_RELEASES))
 		return wish_lacks(w, FEATURE_RELEASES);
-	if (!wish_shows(issue, of == OF_RESOLVED ? STR("{\"status\":\"resolved\"}") : STR("{\"status\":\"ignored\"}")))
+	if (!dialect_covers(w->row,
+			    of == OF_RESOLVED ? STR("{\"status\":\"resolved\"}") : STR("{\"status\":\"ignored\"}"),
+			    false))
 		return wish_refuse(w, of == OF_RESOLVED
 					      ? "the issue is not resolved: write `resolved in VERSION` into status"
 					      : "the issue is not ignored: write `ignored for TIME` or `ignored until "

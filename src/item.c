@@ -294,6 +294,8 @@ static bool is_news(const struct item *i, int64_t asked, bool listed)
 {
 	if (!i->json)
 		return true;
+	if (item_is_doubted(i) && asked > i->doubted)
+		return true;
 	if (i->written >= 0 && asked < i->written + ITEM_HOLD_MS)
 		return false;
 	return asked >= i->fetched && (listed || !i->listed);

@@ -43,6 +43,7 @@ static int on_row(void *arg, const cJSON *tree, struct str bytes)
 	struct looking *l = arg;
 	struct change_step *step = l->step;
 	size_t i = index_of(step, bytes);
+	const char *expect;
 	bool shown;
 
 	if (i == SIZE_MAX || is_going(tree) || l->errors[i] != -ENOENT)
@@ -52,7 +53,8 @@ static int on_row(void *arg, const cJSON *tree, struct str bytes)
 		l->errors[i] = l->otherwise;
 		return 0;
 	}
-	shown = !step->expect || dialect_covers(bytes, str_of(step->expect), false);
+	expect = step->look && !step->told ? step->look : step->expect;
+	shown = !expect || dialect_covers(bytes, str_of(expect), false);
 	l->errors[i] = shown ? 0 : l->otherwise;
 	return item_apply(step->issues[i], bytes, l->now, l->wall) == -ENOMEM ? -ENOMEM : 0;
 }
@@ -92,6 +94,38 @@ int look_at_each(struct change_step *step, struct str list, int otherwise, int64
 	free(step->errors);
 	step->errors = l.errors;
 	return 0;
+}
+
+struct comment {
+	const struct change_step *step;
+	struct str bytes;
+	bool behind; /* the newest of the list */
+};
+
+/* Of the same text an older one is not ours, nor is another author's; where no time is told, the newest is. */
+static int on_comment(void *arg, const cJSON *tree, struct str bytes)
+{
+	struct comment *c = arg;
+	struct timespec made;
+	bool old = c->behind;
+
+	c->behind = true;
+	if (!str_to_time(json_string(tree, "dateCreated"), &made))
+		old = (int64_t)made.tv_sec * 1000 < c->step->when - LOOK_CLOCKS_MS;
+	if (old || !dialect_covers(bytes, str_of(c->step->expect), false))
+		return 0;
+	c->bytes = bytes;
+	return 1;
+}
+
+int look_for_comment(const struct change_step *step, struct str list, struct str *ret)
+{
+	struct comment c = {.step = step};
+	int r = json_each(list, on_comment, &c);
+
+	if (r == 1)
+		*ret = c.bytes;
+	return r == 1 ? 0 : r ? r : -EOPNOTSUPP;
 }
 
 bool look_merged(struct change_step *step, struct str body, int64_t now, const struct timespec *wall,

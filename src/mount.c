@@ -45,6 +45,7 @@ static void renew_token(void *arg)
 	}
 	if (!r && api_set_token(&m->api, token)) {
 		access_forget(&m->access);
+		cache_outdate(&m->cache, ""); /* it may be another user's */
 		log_warning("a new token was read from where the first one was");
 	}
 	token_free(token);

@@ -23,7 +23,7 @@
 
 struct handle *handle_free(struct handle *h)
 {
-	if (!h)
+	if (!h || --h->refs)
 		return NULL;
 	if (h->counts && !--h->node->opens)
 		blob_unref(steal(&h->node->content));
@@ -42,9 +42,16 @@ struct handle *handle_new(struct node *n)
 	struct handle *h = calloc(1, sizeof(*h));
 
 	if (h) {
+		h->refs = 1;
 		h->node = node_ref(n);
 		list_add(&n->tree->handles, &h->link);
 	}
+	return h;
+}
+
+struct handle *handle_ref(struct handle *h)
+{
+	h->refs++;
 	return h;
 }
 
@@ -138,6 +145,7 @@ void op_free(struct op *op)
 	node_unref(op->to, 1);
 	node_unref(op->target, 1);
 	blob_unref(op->data);
+	handle_free(op->held);
 	change_unref(op->change);
 	free(op);
 }
@@ -244,6 +252,8 @@ int64_t op_tick(struct mount *m)
 
 		l = l->next;
 		if (err) {
+			if (op->gave_up)
+				op->gave_up(op, err);
 			fail(op, err);
 		} else if (!op->stale_ok && now >= op->stale_from) {
 			op->stale_ok = true;

@@ -79,28 +79,19 @@ static int may_delete(struct op *op, struct node *issue, const struct process *w
  * an error. */
 static int confirm(struct op *op, const struct item *issue, struct buf *why)
 {
-	cleanup_ask struct ask a = {0};
-	struct str id, other = STR("null");
-	struct resource *res;
+	struct str now, id, other = STR("null");
 	int r;
 
 	buf_init(why, 1024);
 	buf_puts(why, "the server does not confirm that it has it");
-	r = ask_document(op->mount, op->node, "organizations/{o}/issues/{n}/", str_of(issue->id), 0, &a);
+	r = source_issue_now(op, op->node, issue, &now);
 	if (r)
 		return r;
-	/* not op_need, which is content with an older copy where the server is slow or fails */
-	a.want.since = op->start;
-	r = cache_need(&op->mount->cache, &a.want, &op->waiter, &res);
-	if (!r && res->fetched < op->start)
-		r = res->error ? res->error : -EIO;
-	if (r)
-		return r;
-	if (json_member(blob_str(res->document), "id", &id))
+	if (json_member(now, "id", &id))
 		return -EBADMSG;
 	if (json_covers(id, str_of(issue->id)))
 		return 0;
-	json_member(blob_str(res->document), "shortId", &other);
+	json_member(now, "shortId", &other);
 	why->len = 0;
 	buf_puts(why, "it was merged into ");
 	json_plain(why, other);

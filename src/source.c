@@ -136,21 +136,23 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	struct item *item = issue->item;
 	struct resource *res;
 	int64_t age = op->start - item->fetched;
-	bool good;
+	bool doubted = item_is_doubted(item) && item->fetched < item->doubted, good;
 	int r;
 
-	if (age <= fresh_ms(SOURCE_ISSUE_FRESH_S) || op->stale_ok)
+	if ((age <= fresh_ms(SOURCE_ISSUE_FRESH_S) && !doubted) || op->stale_ok)
 		return 0;
-	if (item->listed) {
+	if (item->listed && !doubted) {
 		r = refresh_by_listing(op, item);
 		/* a row that its listing tells nothing new of is asked for alone */
 		if (r == -EINPROGRESS || !r)
 			return r;
 	}
-	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S))
+	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S) && !doubted)
 		return 0;
-	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), ISSUE_ALONE_FRESH_S, &a);
-	good = !r && keep_is_good(&op->mount->cache, a.key.data, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
+	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), doubted ? 0 : ISSUE_ALONE_FRESH_S,
+			 &a);
+	good = !r && !doubted &&
+	       keep_is_good(&op->mount->cache, a.key.data, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
 	a.want.since = op->start;
 	a.want.asker = &op->asker;
 	if (!r)
@@ -385,6 +387,24 @@ int source_content(struct op *op, const struct node *n, bool peek, struct blob *
 	if (r)
 		source_report(op, n, r);
 	return r ? r : buf_to_blob(&b, ret);
+}
+
+int source_issue_now(struct op *op, const struct node *at, const struct item *issue, struct str *ret)
+{
+	cleanup_ask struct ask a = {0};
+	struct resource *res;
+	int r = ask_document(op->mount, at, "organizations/{o}/issues/{n}/", str_of(issue->id), 0, &a);
+
+	if (r)
+		return r;
+	/* not op_need, which is content with an older copy where the server is slow or fails */
+	a.want.since = op->start;
+	r = cache_need(&op->mount->cache, &a.want, &op->waiter, &res);
+	if (!r && res->fetched < op->start)
+		r = res->error ? res->error : -EIO;
+	if (!r)
+		*ret = blob_str(res->document);
+	return r;
 }
 
 /* ---- issues by name ---- */

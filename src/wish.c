@@ -20,6 +20,7 @@ void wish_done(struct wish *w)
 	for (size_t i = 0; i < WISH_BODIES; i++)
 		buf_done(&w->body[i]);
 	buf_done(&w->expect);
+	buf_done(&w->look);
 }
 
 struct buf *wish_body(struct wish *w)
@@ -47,7 +48,7 @@ int wish_end(const struct wish *w)
 	for (size_t i = 0; i < w->n; i++)
 		if (w->body[i].error)
 			return w->body[i].error;
-	return w->expect.error;
+	return w->expect.error ? w->expect.error : w->look.error;
 }
 
 int wish_lacks(struct wish *w, enum feature f)
@@ -56,13 +57,23 @@ int wish_lacks(struct wish *w, enum feature f)
 	return -EOPNOTSUPP;
 }
 
-int wish_complete(struct wish *w, const struct dialect *d, const struct item *issue)
+bool wish_lacks_status(const struct wish *w, const struct dialect *d)
+{
+	struct str bytes;
+
+	for (unsigned i = 0; i < w->n && dialect_status_always(d); i++)
+		if (json_member(buf_str(&w->body[i]), "status", &bytes))
+			return true;
+	return false;
+}
+
+int wish_complete(struct wish *w, const struct dialect *d)
 {
 	struct str status, bytes;
 
-	if (!dialect_status_always(d))
+	if (!wish_lacks_status(w, d))
 		return 0;
-	if (json_member(blob_str(issue->json), "status", &status))
+	if (json_member(w->row, "status", &status))
 		return -EBADMSG;
 	for (unsigned i = 0; i < w->n; i++) {
 		struct buf whole = {0};

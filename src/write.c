@@ -54,9 +54,12 @@ int verb_open_write(struct op *op)
 
 /* ---- write ---- */
 
-/* A piece of a text: it continues what came before, or begins anew at the start. */
+/* A piece of a text: it continues what came before, or begins anew at the start. What is shorter than that
+ * was (a head that is filled in last) would be all of it. */
 static int add_piece(struct handle *h, struct str piece, size_t offset)
 {
+	if (h->dirty && !h->append && offset == h->base && piece.n < h->text.len)
+		return -EINVAL;
 	if (!h->dirty || (!h->append && offset == h->base)) {
 		h->text.len = 0;
 		h->base = offset;
@@ -132,36 +135,40 @@ static int told_again(struct op *op, const struct handle *h)
 	return op->change->ended ? op->change->error : op_wait(op, op->change);
 }
 
-/* The handle may go while the op waits, when who closes it is killed: it is looked at before. */
+/* While it waits for something else the text stays the handle's, and whoever closes it then waits too. Once it
+ * is under way or refused it is sent no more, whatever becomes of it. */
+static int send_text(struct op *op, struct handle *h)
+{
+	cleanup_blob struct blob *text = blob_new(h->text.data, h->text.len);
+	int r = text ? control_run(op, op->node, blob_str(text)) : -ENOMEM;
+
+	if (r == -EINPROGRESS && !op->change)
+		return r;
+	h->dirty = false;
+	change_unref(h->sent);
+	h->sent = r == -EINPROGRESS ? change_ref(op->change) : NULL;
+	h->failed = r == -EINPROGRESS ? 0 : r;
+	if (text && op->node->kind->id == KIND_COMMENT) {
+		/* the next piece through this handle continues it */
+		blob_unref(h->content);
+		h->content = blob_ref(text);
+	}
+	op->data = steal(&text);
+	return r;
+}
+
 int verb_flush(struct op *op)
 {
-	bool first = !op->data && !op->change;
-	struct handle *h = op->handle;
-	int r = 0;
+	struct handle *h = op->held ? op->held : handle_ref(op->handle);
+	int r;
 
-	if (first && h->refused)
-		return h->refused;
-	if (first && !h->dirty) {
-		r = told_again(op, h);
-	} else if (first) {
-		/* whatever becomes of it, it is sent once */
-		h->dirty = false;
-		r = buf_to_blob(&h->text, &op->data);
-		if (!r && op->node->kind->id == KIND_COMMENT) {
-			/* the next piece through this handle continues it */
-			blob_unref(h->content);
-			h->content = blob_ref(op->data);
-		}
-	} else if (!op->data) {
-		r = op->change->error;
-	}
-	if (!r && op->data)
-		r = control_run(op, op->node, blob_str(op->data));
-	if (first && op->data) {
-		change_unref(h->sent);
-		h->sent = op->change ? change_ref(op->change) : NULL;
-		h->failed = r == -EINPROGRESS ? 0 : r;
-	}
+	op->held = h;
+	if (op->change)
+		r = op->data ? control_run(op, op->node, blob_str(op->data)) : op->change->error;
+	else if (h->refused)
+		r = h->refused;
+	else
+		r = h->dirty ? send_text(op, h) : told_again(op, h);
 	if (!r)
 		op->reply->error(op, 0);
 	return r;

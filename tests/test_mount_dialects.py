@@ -485,6 +485,24 @@ def test_no_attachments_without_the_scope(mount, servers):
     assert error_of(open, attachments / "50000000030-view.log", "rb") == "EACCES"
 
 
+def test_a_field_does_not_undo_the_status_of_others(tree, server):
+    """GlitchTip wants the status in every PUT: it is the one of now, not the one that was listed."""
+    if server.kind == "glitchtip-old":
+        pytest.skip("its PUTs change the status alone")
+    name = sorted(n for n in os.listdir(tree.issues) if n.startswith("WEB-"))[-1]
+    one = tree.issues / name
+    assert server.put(f"/organizations/acme/issues/{server.issue(name)['id']}/", {"status": "resolved"}).status == 200
+    server.forget()
+    assert (one / "status").read_text() == "unresolved\n", "as it was listed"
+    assert attempt(one / "assignedTo", "bob@acme.example") is None
+    assert server.issue(name)["status"] == "resolved" and server.issue(name)["assignedTo"]["id"] == "2"
+    assert [m for m, _ in asked(server)] == (["GET", "PUT"] if glitchtip(server.kind) else ["PUT"])
+    # and a change of our own is not undone by a replica that has not heard of it
+    assert attempt(one / "status", "unresolved") is None
+    assert attempt(one / "assignedTo", "jane@acme.example") is None
+    assert server.issue(name)["status"] == "unresolved" and asked(server, "GET") == asked(server, "GET")[:1]
+
+
 @pytest.mark.parametrize("part,path", [("attachments", "attachments"), ("user-reports", "user-reports.jsonl")])
 def test_a_feature_that_is_switched_off(mount, servers, part, path):
     s = servers("--dialect", "sentry", "--without", part)

@@ -271,6 +271,21 @@ def test_a_token_that_was_rotated_is_read_again(mount, sandbox, tmp_path):
     (m.where / ISSUES / "WEB-1/isBookmarked").write_text("false")
 
 
+def test_me_is_whose_token_it_is_now(mount, sandbox, tmp_path):
+    """The server refused the one of before, and the file had somebody else's."""
+    file = tmp_path / "token"
+    put_token(file, sandbox.token)
+    m = mount("-o", f"token_file={file}", token="unused-" * 4)
+    assert m.sh(f"ls {ISSUES}; echo me > {ISSUES}/WEB-3/assignedTo").returncode == 0
+    assert sandbox.issue("WEB-3")["assignedTo"]["id"] == "1"
+    put_token(file, "sntryu_" + "04" * 32)
+    sandbox.faults({"path": "/issues/", "times": 1, "status": 401, "json": {"detail": "Token expired"}})
+    assert read_errno(m.where / DETAILS) is None
+    assert m.sh(f"echo me > {ISSUES}/WEB-3/assignedTo").returncode == 0
+    assert sandbox.issue("WEB-3")["assignedTo"]["id"] == "2"
+
+
+
 def test_a_refused_token_is_asked_for_once_a_request(mount, sandbox, tmp_path):
     """Without another token in the file a 401 is one request and an error."""
     file = tmp_path / "token"

@@ -216,6 +216,54 @@ def test_when_the_get_fails_too_it_is_not_known(hasty, sandbox):
     assert sent(sandbox) == [put(hasty, status="unresolved")]
 
 
+def test_what_nobody_knows_is_asked_for_by_who_looks(hasty, sandbox):
+    """last-error says to look: that must not show the row of before."""
+    sandbox.faults({"method": "PUT", "path": hasty.route, "drop": True, "keep": True}, {"path": hasty.route, "drop": True})
+    assert attempt(hasty / "status", "resolved") == ("write", "EIO") and "look before" in hasty.error()
+    sandbox.faults()
+    sandbox.forget()
+    assert hasty.read("status") == "resolved\n"
+    assert hasty.read("status") == "resolved\n" and hasty.read("title")
+    assert len(asked(sandbox)) == 1 and asked(sandbox)[0][0] == "GET", "once"
+
+
+def test_what_is_done_after_the_look_is_taken_back(hasty, sandbox):
+    """Behind a proxy that says 504 a slow server goes on: the value of before is no equal one."""
+    sandbox.faults({"method": "PUT", "path": hasty.route, "status": 504, "body": "<html>"})
+    assert attempt(hasty / "status", "resolved") == ("write", "EIO") and "not done" in hasty.error()
+    sandbox.faults()
+    assert sandbox.put(f"/organizations/acme/issues/{hasty.id}/", {"status": "resolved"}).status == 200
+    assert attempt(hasty / "status", "unresolved") is None
+    assert sent(sandbox)[-1][2]["status"] == "unresolved" == hasty.server()["status"]
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", '{"detail": "ok"}'])
+def test_an_answer_that_is_no_issue_is_looked_after(hasty, sandbox, body):
+    sandbox.faults({"method": "PUT", "path": hasty.route, "body": body, "keep": True})
+    assert attempt(hasty / "status", "resolved") is None
+    assert [c[:2] for c in asked(sandbox)] == [put(hasty, status="resolved")[:2], ("GET", f"issues/{hasty.name}/")]
+    assert hasty.read("status") == "resolved\n" and hasty.error() == ""
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken", "not-taken"])
+def test_without_an_answer_who_had_it_before_proves_nothing(hasty, sandbox, taken):
+    assert attempt(hasty / "assignedTo", "jane@acme.example") is None
+    sandbox.faults({"method": "PUT", "path": hasty.route, "status": 502, "body": "<html>", "keep": taken})
+    assert attempt(hasty / "assignedTo", "bob@acme.example") == (None if taken else ("write", "EIO"))
+    assert hasty.server()["assignedTo"]["id"] == ("2" if taken else "1")
+    assert hasty.read("assignedTo") == ("bob" if taken else "jane") + "@acme.example\n"
+
+
+def test_nor_does_it_of_several_issues(shared, web, sandbox):
+    two, bulk = shared.issues(2), web.where / ISSUES / ".bulk"
+    text = "".join(f"{i.name} {{0}}@acme.example\n" for i in two)
+    assert attempt(bulk / "assignedTo", text.format("jane")) is None
+    sandbox.faults({"method": "PUT", "path": "/organizations/acme/issues/$", "status": 502, "body": "<html>"})
+    assert attempt(bulk / "assignedTo", text.format("bob")) == ("close", "EIO")
+    assert [i.server()["assignedTo"]["id"] for i in two] == ["1", "1"]
+    assert "\tok" not in (bulk / "last-error").read_text()
+
+
 def test_a_500_is_one_request(hasty, sandbox):
     sandbox.faults({"path": hasty.route, "status": 500, "body": '{"detail":"Internal Error","errorId":"a1"}'})
     assert attempt(hasty / "status", "resolved") == ("write", "EIO")

@@ -7,9 +7,9 @@ import os
 import stat
 
 import pytest
-from conftest import wait_until
-from writing import (ISSUES, Issue, asked, attempt, error_of, issue, listed, put, sandbox, sent, shared,  # noqa: F401
-                     web)
+from conftest import PATIENCE, wait_until
+from writing import (ISSUES, Issue, asked, attempt, error_of, in_threads, issue, listed, put, sandbox,  # noqa: F401
+                     sent, shared, web)
 
 BOB, ROBOT = "sntryu_" + "04" * 32, "sntryi_" + "03" * 32
 
@@ -109,6 +109,19 @@ def test_bad_status_details(issue, sandbox, text):
     assert issue.read("statusDetails") == before
 
 
+def test_status_details_do_not_resolve_what_others_reopened(issue, sandbox):
+    """What is written has the status with it. The row cannot be believed here, as when it is old."""
+    assert attempt(issue / "status", "resolved") is None
+    sandbox.faults({"path": issue.route, "drop": True})
+    assert attempt(issue / "status", "unresolved") == ("write", "EIO") and "not known" in issue.error()
+    sandbox.faults()
+    assert sandbox.put(f"/organizations/acme/issues/{issue.id}/", {"status": "unresolved"}).status == 200
+    sandbox.forget()
+    assert attempt(issue / "statusDetails", '{"inRelease": "web@1.2.0"}') == ("close", "EINVAL")
+    assert asked(sandbox)[0] == ("GET", f"issues/{issue.name}/", None) and "not resolved" in issue.error()
+    assert issue.server()["status"] == "unresolved" and not [r for r in sent(sandbox) if "statusDetails" in r[2]]
+
+
 def test_the_servers_word_on_status_details(issue, sandbox):
     assert attempt(issue / "status", "resolved") is None
     assert attempt(issue / "statusDetails", '{"inRelease": "9.9"}') == ("close", "EINVAL")
@@ -175,6 +188,101 @@ def test_whoever_closes_a_copy_is_told_how_it_ended(issue, sandbox):
     copy = os.dup(fd)
     assert (error_of(os.close, copy), error_of(os.close, fd)) == ("EINVAL", "EINVAL")
     assert sent(sandbox) == [post(issue, "refused")]
+
+
+def test_whoever_closes_a_copy_is_told_of_what_was_never_sent(issue, sandbox):
+    """The first close waits for the look-up of a name before there is anything to send."""
+    fd = os.open(issue / "merge", os.O_WRONLY)
+    os.write(fd, b"WEB-ZZZZ")
+    copy = os.dup(fd)
+    assert (error_of(os.close, copy), error_of(os.close, fd)) == ("ENOENT", "ENOENT")
+    assert sent(sandbox) == []
+
+
+def test_two_who_close_copies_at_once_send_once(issue, sandbox):
+    """Both wait for an earlier change of the issue."""
+    sandbox.faults({"method": "PUT", "path": issue.route, "delay_ms": 500})
+    fd = os.open(issue / "comments/new", os.O_WRONLY)
+    os.write(fd, b"once")
+    copy = os.dup(fd)
+
+    def close(which):
+        sandbox.wait_for(issue.id)
+        return error_of(os.close, which)
+    assert in_threads(lambda: attempt(issue / "status", "resolved"), lambda: close(fd), lambda: close(copy)) == [None] * 3
+    assert sent(sandbox) == [put(issue, status="resolved"), post(issue, "once")]
+
+
+def test_a_text_that_waits_too_long_for_an_earlier_change_says_so(mount, shared, sandbox):
+    """No shell sees what close says: last-error has it, and not the good end of what it waited for."""
+    shared.fresh()
+    m = mount(f"--timeout={3 * PATIENCE}")
+    listed(m, sandbox)
+    one = Issue(m, sandbox, next(shared.supply))
+    sandbox.faults({"method": "PUT", "path": one.route, "hang": "before-headers"})
+
+    def comment():
+        sandbox.wait_for(one.id)
+        return attempt(one / "comments/new", "text")
+    got = in_threads(lambda: attempt(one / "status", "resolved"), comment)
+    assert got[1] in (None, ("close", "ETIMEDOUT"))
+    said = (m.where / ".sentryfs/errors").read_text()
+    assert texts(one) == ([] if got[1] else ["text"])
+    assert (f'write "text" to comments/new of {one.name}: Connection timed out: an earlier change' in said) == bool(got[1])
+
+
+def test_a_name_that_is_not_looked_up_in_time_is_not_said_to_be_none(mount, shared, sandbox):
+    shared.fresh()
+    m = mount(f"--timeout={2 * PATIENCE}")
+    listed(m, sandbox)
+    one = Issue(m, sandbox, next(shared.supply))
+    sandbox.faults({"path": "WEB-ZZZZ", "hang": "before-headers"})
+    assert attempt(one / "merge", "WEB-ZZZZ") == ("close", "ETIMEDOUT")
+    assert "ETIMEDOUT" in one.error() and "no such issue" not in one.error() and "looked" in one.error()
+
+
+def test_a_head_that_is_filled_in_last_is_not_the_text(issue, sandbox):
+    fd = os.open(issue / "comments/new", os.O_WRONLY)
+    os.write(fd, b"0000 and the text")
+    assert error_of(os.pwrite, fd, b"1234", 0) == "EINVAL"
+    assert error_of(os.close, fd) == "EINVAL" and sent(sandbox) == [] and "one after another" in issue.error()
+
+
+# ---- a comment whose answer is lost ----
+
+LOST = {"method": "POST", "path": "/comments/$", "status": 502, "body": "<html>"}
+
+
+def say(sandbox, one, text, token=None):
+    """As another program does."""
+    assert sandbox.call("POST", f"/organizations/acme/issues/{one.id}/comments/", {"text": text, "data": {"text": text}},
+                        token=token).status in (200, 201)
+
+
+def test_the_same_words_of_somebody_else_are_not_ours(issue, sandbox):
+    assert attempt(issue / "assignedTo", "me") is None, "who the token's user is, is known"
+    say(sandbox, issue, "+1", BOB)
+    sandbox.faults(LOST)
+    assert attempt(issue / "comments/new", "+1") == ("close", "EIO")
+    assert texts(issue) == ["+1"] and "not done" in issue.error()
+
+
+def test_the_same_words_of_yesterday_are_not_ours(issue, sandbox):
+    old = {"id": "77", "type": "note", "user": {"id": "1"}, "data": {"text": "deployed"}, "dateCreated": "2026-01-01T00:00:00Z"}
+    sandbox.faults(LOST, {"method": "GET", "path": "/comments/$", "json": [old]})
+    assert attempt(issue / "comments/new", "deployed") == ("close", "EIO")
+    assert texts(issue) == [] and "not done" in issue.error()
+
+
+def test_a_comment_is_found_behind_a_newer_one(issue, sandbox):
+    """Else who is told that it was not done sends it again."""
+    sandbox.faults({**LOST, "keep": True, "times": 1}, {"method": "GET", "path": "/comments/$", "delay_ms": 500})
+
+    def other():
+        wait_until(lambda: any(c[:2] == ("GET", f"issues/{issue.name}/comments/") for c in asked(sandbox)), "the look")
+        say(sandbox, issue, "meanwhile", BOB)
+    assert in_threads(lambda: attempt(issue / "comments/new", "ours"), other)[0] is None
+    assert texts(issue) == ["ours", "meanwhile"] and issue.error() == ""
 
 
 @pytest.mark.parametrize("text", ["\n", " \n\t", "\0", "\0\0\0", "with a \0 inside"], ids=ascii)

@@ -23,9 +23,11 @@ struct change_step {
 	const char *method;
 	char *path, *body; /* owned; body may be NULL */
 	char *expect;	   /* owned; JSON that the answer must cover, NULL: success is enough */
-	bool delta;	   /* the answer has only what was changed */
-	char *check;	   /* owned; what GET tells whether it was done, NULL: nothing does */
-	bool many;	   /* a bulk request: `check` lists its issues, of which each is told apart */
+	char *look; /* owned; what `check` must show in its place, since only a good answer proves the rest; may be NULL
+		     */
+	bool delta; /* the answer has only what was changed */
+	char *check; /* owned; what GET tells whether it was done, NULL: nothing does */
+	bool many;   /* a bulk request: `check` lists its issues, of which each is told apart */
 	enum change_effect effect;
 	int comments;
 	bool follows;	      /* is left out when the step before it failed */
@@ -33,6 +35,7 @@ struct change_step {
 	size_t n;
 	/* how it ended */
 	bool sent;
+	int64_t when; /* of the wall clock, ms */
 	int error;
 	int *errors;	   /* of each issue, owned; NULL: all have `error` */
 	struct blob *told; /* a good answer, shared, while the issues are looked at */
@@ -92,6 +95,9 @@ void change_unref(struct change *c); /* accepts NULL */
  * shared. Returns it (borrowed until the next one is added), NULL without memory. */
 struct change_step *change_add(struct change *c, const char *method, const char *path, const char *body,
 			       const char *expect, const char *check, struct item *const *issues, size_t n);
+
+/* What the look must show (copied, NULL: what the answer must). 0 or -ENOMEM. */
+int change_set_look(struct change_step *step, const char *look);
 
 /* The resource `key` (copied) becomes untrue by it. 0 or -ENOMEM. */
 int change_outdate(struct change *c, const char *key);

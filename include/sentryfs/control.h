@@ -72,6 +72,9 @@ int control_outdate_issue(struct op *op, const struct node *n, const struct item
 int control_wait_for_issue(struct op *op, const struct item *issue);
 /* Can the issue's present value be believed? */
 bool control_is_fresh(const struct op *op, const struct item *issue);
+/* What the value means for the issue's field, whole: `words` say why it does not. 0, -EINPROGRESS or -errno. */
+int control_wish(struct op *op, const struct node *n, const struct control *field, const struct item *issue,
+		 struct str value, struct wish *w);
 /* The buffer as a C string; NULL when it is empty or failed. */
 const char *control_text(struct buf *b);
 

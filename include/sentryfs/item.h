@@ -106,6 +106,12 @@ struct item *item_find(const struct item_store *s, const char *scope, struct str
 struct item *item_ref(struct item *i);
 void item_unref(struct item *i); /* accepts NULL */
 
+/* May what it has be other than what the server has, by a change of ours of which nobody knows? */
+static inline bool item_is_doubted(const struct item *i)
+{
+	return i->doubted && i->fetched <= i->doubted && i->written <= i->doubted;
+}
+
 static inline void item_unrefp(struct item **i)
 {
 	item_unref(*i);

@@ -18,6 +18,14 @@
 int look_at_each(struct change_step *step, struct str list, int otherwise, int64_t now, const struct timespec *wall);
 
 /*
+ * Which entry of `list`, the server's JSON array of comments, is the one that the step sent (by its text, its
+ * author and its time: the same may have been said before, by others too). 0, and *ret is a slice of the list;
+ * -EOPNOTSUPP: none is; -EBADMSG, -ENOMEM.
+ */
+#define LOOK_CLOCKS_MS 300000 /* so much may the server's clock be behind ours */
+int look_for_comment(const struct change_step *step, struct str list, struct str *ret);
+
+/*
  * Whether `body`, the answer for the step's one issue by its number, is the issue that it was merged into by
  * others: the server takes a merged-away number for that one, in a PUT too (get_group_with_redirect). Then its
  * row is brought up to date (*into, borrowed; untouched where it is not known), the step's issue is gone,

@@ -21,6 +21,7 @@ struct op;
 
 /* An open file or directory: a snapshot, and what is being written. */
 struct handle {
+	unsigned refs;
 	struct list link;	 /* of all handles */
 	struct node *node;	 /* shared */
 	struct blob *content;	 /* a file's bytes */
@@ -39,8 +40,9 @@ struct handle {
 	struct change *sent; /* shared: what became of that text */
 };
 
-struct handle *handle_new(struct node *n);    /* NULL without memory */
-struct handle *handle_free(struct handle *h); /* accepts NULL, returns NULL */
+struct handle *handle_new(struct node *n); /* NULL without memory */
+struct handle *handle_ref(struct handle *h);
+struct handle *handle_free(struct handle *h); /* one reference; accepts NULL, returns NULL */
 
 struct op_entry {
 	struct node *node; /* carries one count for the kernel; NULL: no such name */
@@ -72,6 +74,7 @@ struct op {
 	char name[256];
 	/* of those that write */
 	struct handle *handle; /* borrowed from whoever replies */
+	struct handle *held;   /* shared: of a FLUSH, whose caller may be killed while it waits */
 	struct blob *data;     /* shared: what is written */
 	size_t offset, size;
 	int flags;	 /* of open(2), access(2) or rename(2); of READDIR: with attributes */
@@ -86,10 +89,12 @@ struct op {
 	uid_t uid;	       /* of the caller */
 	int64_t start;	       /* ms */
 	int64_t deadline;      /* ms: ETIMEDOUT after it, or `late` */
-	int late;	       /* -errno: the end is known, and what it still waits for may fail */
-	int64_t stale_from;    /* ms: from then on an older copy will do */
-	unsigned patience_ms;  /* how long after a sign of progress */
-	bool interrupted;      /* the kernel said so; the signal decides */
+	/* Tells of its end while it was parked, NULL: nobody wants to know. */
+	void (*gave_up)(struct op *op, int error);
+	int late;	      /* -errno: the end is known, and what it still waits for may fail */
+	int64_t stale_from;   /* ms: from then on an older copy will do */
+	unsigned patience_ms; /* how long after a sign of progress */
+	bool interrupted;     /* the kernel said so; the signal decides */
 	bool stale_ok;
 	bool noted, paged; /* ahead.c has seen it; and has fetched its page */
 	bool each_page;	   /* is to run again at each page of what it waits for */

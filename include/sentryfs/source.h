@@ -58,6 +58,10 @@ int source_is_latest(struct op *op, const struct node *issue, const struct times
  * event's id too; `n` is below the issue. */
 void source_adopt_event(struct op *op, const struct node *n, const struct resource *res);
 
+/* What the server has of the issue by its number now (borrowed): never an older copy. It may be what the issue
+ * was merged into. */
+int source_issue_now(struct op *op, const struct node *at, const struct item *issue, struct str *ret);
+
 /* The issue called `name` (a short id in any case, or a number) in the organization of
  * `at`: from memory, or by one request. The caller owns a reference. */
 int source_issue(struct op *op, const struct node *at, struct str name, struct item **ret);

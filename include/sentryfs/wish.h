@@ -11,6 +11,8 @@ struct wish {
 	struct buf body[WISH_BODIES];
 	unsigned n;	   /* of them, in order; 0: it is so already */
 	struct buf expect; /* JSON that the last answer must cover */
+	struct buf look;   /* what must be seen where no good answer came, if that is more; else empty */
+	struct str row; /* borrowed, the caller's: the issue's JSON; what of it goes along is as believable as it is */
 	const char *words; /* of a refusal: why; a literal */
 };
 
@@ -38,8 +40,10 @@ struct buf *wish_body(struct wish *w);		    /* the next one, empty */
 struct buf *wish_expect(struct wish *w);	    /* empty */
 int wish_refuse(struct wish *w, const char *words); /* -EINVAL */
 int wish_lacks(struct wish *w, enum feature f);	    /* -EOPNOTSUPP: the server has no such thing */
-/* What the server wants in every body besides. 0 or -errno. */
-int wish_complete(struct wish *w, const struct dialect *d, const struct item *issue);
+/* Does a body lack the status that the server wants in each? */
+bool wish_lacks_status(const struct wish *w, const struct dialect *d);
+/* Adds it, of w->row. 0 or -errno. */
+int wish_complete(struct wish *w, const struct dialect *d);
 int wish_end(const struct wish *w); /* 0, or what went wrong in a buffer */
 bool wish_shows(const struct item *issue, struct str expect);
 

@@ -44,9 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		dialect_learn(&mount.dialect,
 			      data[1] & 0x20 ? STR("{\"version\":\"6.2\"}") : STR("{\"version\":\"5.2\"}"), false);
 	node.name = fields[(data[1] & 0x1f) % COUNT(fields)].name;
+	w.row = blob_str(item.json);
 	r = fields[(data[1] & 0x1f) % COUNT(fields)].ask(&op, &node, &item, data[1] & 0x80, value, &w);
 	if (!r)
-		r = wish_complete(&w, &mount.dialect, &item);
+		r = wish_complete(&w, &mount.dialect);
 	/* EINVAL, EOPNOTSUPP, EFBIG, and of a server that wants a status where there is none EBADMSG */
 	MUST(r == 0 || ((r == -22 || r == -95) && w.words) || r == -27 || r == -74);
 	if (!r) {

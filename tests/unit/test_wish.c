@@ -42,7 +42,7 @@ static int ask(struct wisher *w, const char *field, bool fresh, struct str value
 	int r;
 
 	wish_done(&w->wish);
-	w->wish = (struct wish){0};
+	w->wish = (struct wish){.row = blob_str(w->issue->json)};
 	r = n->kind->control->wish(w->op, n, w->issue, fresh, value, &w->wish);
 	node_unref(n, 1);
 	return r;

@@ -349,10 +349,10 @@ static void test_gather(void **state)
 	handle_free(h);
 	/* what begins anew at the start replaces what came before */
 	h = open_as(&f, new, O_WRONLY);
-	write_at(&f, &r, new, h, STR("a long text"), 0);
 	write_at(&f, &r, new, h, STR("short"), 0);
+	write_at(&f, &r, new, h, STR("a long text"), 0);
 	flush(&f, &r, h);
-	sent(&f, "POST", FIVE "comments/", "{\"text\":\"short\",\"data\":{\"text\":\"short\"}}");
+	sent(&f, "POST", FIVE "comments/", "{\"text\":\"a long text\",\"data\":{\"text\":\"a long text\"}}");
 	answer(&f, 400, "{\"detail\":\"You have already posted that comment\"}");
 	failed(&r, -EEXIST);
 	flush(&f, &r, h); /* a copy is told the same */
