@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Answers that are well formed and not what they seem: cut, of another issue, or of before a refresh."""
+
+import errno
+import os
+
+import pytest
+from conftest import Sandbox
+from front import Rewriter, response
+
+ISSUES = "acme/projects/web/issues"
+
+
+@pytest.fixture
+def server():
+    """One of its own: what is merged there, or commented on, stays so."""
+    with Sandbox("--issues", 150, "--unresolved-only") as s:
+        yield s
+
+
+@pytest.fixture
+def front(server):
+    f = Rewriter(server)
+    yield f
+    f.stop()
+
+
+@pytest.fixture
+def tree(mount, front):
+    m = mount(server=front)
+    assert m.start.returncode == 0, m.start.stderr
+    m.issues = m.where / ISSUES
+    return m
+
+
+def error_of(path):
+    with pytest.raises(OSError) as e:
+        path.read_bytes()
+    return errno.errorcode[e.value.errno]
+
+
+def refresh(m):
+    (m.where / ".sentryfs/refresh").write_text("1\n")
+
+
+# ---- lists ----
+
+LINKS = {
+    "each link a header": lambda link: [("Link", part) for part in link.replace(", <", "\n<").split("\n")],
+    "another before it": lambda link: [("Link", "</style.css>; rel=preload; as=style"), ("Link", link)],
+    "folded": lambda link: [("Link", link.replace("; ", ";\r\n\t"))],
+}
+
+
+@pytest.mark.parametrize("form", LINKS)
+def test_no_form_of_the_link_header_hides_a_page(tree, front, form):
+    def rewrite(target, headers, body):
+        links = LINKS[form](dict(headers).get("Link", ""))
+        return response(200, [h for h in headers if h[0] != "Link"] + links, body) if "/issues/?" in target else None
+    front.rewrite = rewrite
+    names = os.listdir(tree.issues)
+    assert len(names) == len(set(names)) == 150
+    assert sum("/issues/?" in target for target in front.targets) == 2
