@@ -61,3 +61,17 @@ def test_no_form_of_the_link_header_hides_a_page(tree, front, form):
     names = os.listdir(tree.issues)
     assert len(names) == len(set(names)) == 150
     assert sum("/issues/?" in target for target in front.targets) == 2
+
+
+def test_a_page_that_leads_to_itself_is_asked_for_twice(tree, front):
+    first = []
+
+    def rewrite(target, headers, body):
+        if "/issues/?" not in target:
+            return None
+        first.append(body)
+        more = ("Link", '<http://127.0.0.1/>; rel="next"; results="true"; cursor="0:1:0"')
+        return response(200, [h for h in headers if h[0] != "Link"] + [more], first[0])
+    front.rewrite = rewrite
+    assert len(os.listdir(tree.issues)) == 100 and len(first) == 2
+    assert "more exist" in (tree.where / ".sentryfs/status").read_text()
