@@ -2,6 +2,7 @@
 """Answers that are well formed and not what they seem: cut, of another issue, or of before a refresh."""
 
 import errno
+import json
 import os
 
 import pytest
@@ -75,3 +76,20 @@ def test_a_page_that_leads_to_itself_is_asked_for_twice(tree, front):
     front.rewrite = rewrite
     assert len(os.listdir(tree.issues)) == 100 and len(first) == 2
     assert "more exist" in (tree.where / ".sentryfs/status").read_text()
+
+
+def test_a_count_beyond_what_a_size_can_be(tree, front):
+    counts = ["9223372036854775807", "9223372036854775808", "18446744073709551615", "99999999999999999999", -5]
+
+    def rewrite(target, headers, body):
+        if "/issues/?" not in target:
+            return None
+        issues = json.loads(body)
+        for issue, count in zip(issues, counts):
+            issue["count"] = count
+        return response(200, headers, json.dumps(issues).encode())
+    front.rewrite = rewrite
+    with os.scandir(tree.issues) as entries:
+        names = [e.name for e in entries][:len(counts)]
+    assert [os.stat(tree.issues / n).st_size for n in names] == [2**63 - 1] * 3 + [0] * 2
+    assert [(tree.issues / n / "count").read_text() for n in names] == [f"{c}\n" for c in counts]
