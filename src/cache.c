@@ -447,6 +447,20 @@ void cache_init(struct cache *c, struct api *api, size_t bytes_max)
 	list_init(&c->unsaved);
 }
 
+/* What is under way may have been answered already, with what was: who waits for it has it asked for anew. */
+static void ask_anew(struct resource *r)
+{
+	int error;
+
+	if (r->call)
+		api_cancel(steal(&r->call));
+	lister_cancel(steal(&r->lister));
+	r->outdated = true;
+	error = begin(r, &(struct cache_want){0});
+	if (error)
+		settle(r, error);
+}
+
 void cache_drop(struct cache *c)
 {
 	struct list *l = c->lru.next;
@@ -457,8 +471,10 @@ void cache_drop(struct cache *c)
 		struct resource *r = container_of(l, struct resource, lru);
 
 		l = l->next;
-		if (!is_busy(r))
+		if (list_empty(&r->waiters))
 			resource_free(r);
+		else
+			ask_anew(r);
 	}
 }
 

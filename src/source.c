@@ -139,7 +139,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	bool good;
 	int r;
 
-	if (age <= fresh_ms(SOURCE_ISSUE_FRESH_S) || op->stale_ok)
+	if (age <= fresh_ms(SOURCE_ISSUE_FRESH_S) || (op->stale_ok && item->fetched > ITEM_DROPPED))
 		return 0;
 	if (item->listed) {
 		r = refresh_by_listing(op, item);

@@ -4,6 +4,8 @@
 import errno
 import json
 import os
+import subprocess
+import threading
 
 import pytest
 from conftest import Sandbox
@@ -93,3 +95,35 @@ def test_a_count_beyond_what_a_size_can_be(tree, front):
         names = [e.name for e in entries][:len(counts)]
     assert [os.stat(tree.issues / n).st_size for n in names] == [2**63 - 1] * 3 + [0] * 2
     assert [(tree.issues / n / "count").read_text() for n in names] == [f"{c}\n" for c in counts]
+
+
+# ---- after a refresh ----
+
+def test_a_row_is_not_older_than_a_refresh(tree, server):
+    assert (tree.issues / "WEB-3/status").read_text() == "unresolved\n"
+    assert server.put(f"{server.org}/issues/WEB-3/", {"status": "resolved"}).status == 200
+    assert (tree.issues / "WEB-3/status").read_text() == "unresolved\n"
+    refresh(tree)
+    assert (tree.issues / "WEB-3/status").read_text() == "resolved\n"
+
+
+def test_nor_is_what_was_under_way(tree, front, server):
+    listed, asked, go = tree.issues / "WEB-3/comments", threading.Event(), threading.Event()
+    assert server.call("POST", f"{server.org}/issues/WEB-3/comments/", {"text": "one"}).status == 201
+    before = set(os.listdir(listed))
+    refresh(tree)
+    os.listdir(tree.issues)
+
+    def rewrite(target, headers, body):
+        if "/comments/" in target and not asked.is_set():
+            asked.set()
+            go.wait(20)
+    front.rewrite = rewrite
+    with subprocess.Popen(["ls", listed], stdout=subprocess.PIPE, text=True) as reader:
+        assert asked.wait(20)
+        assert server.call("POST", f"{server.org}/issues/WEB-3/comments/", {"text": "two"}).status == 201
+        refresh(tree)
+        seen = reader.communicate(timeout=20)[0].split()
+    go.set()
+    assert len(seen) == len(before) + 1 and before < set(seen)
+    assert set(os.listdir(listed)) == set(seen)

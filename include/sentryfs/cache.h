@@ -70,7 +70,7 @@ struct cache {
 
 void cache_init(struct cache *c, struct api *api, size_t bytes_max);
 void cache_done(struct cache *c);
-void cache_drop(struct cache *c); /* forgets what nobody waits for */
+void cache_drop(struct cache *c); /* forgets all; what somebody waits for is asked for anew */
 
 /* Who wants it, for whoever keeps the peace among them: fills in `bulk` and `delay_ms` of a
  * request that begins for it, or (!begins) of one that was begun for another. */

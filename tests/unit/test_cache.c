@@ -366,10 +366,41 @@ static void test_eviction(void **state)
 	want = document(&f, "e/");
 	assert_int_equal(cache_need(&f.cache, &want, &l.waiter, &r), -EINPROGRESS);
 	have(&f, "f/", "{\"v\":\"............................\"}");
-	cache_drop(&f.cache);
-	assert_int_equal(f.cache.bytes, 0);
 	script_answer(&f.script, f.script.n - 2, 200, NULL, "{}");
 	assert_int_equal(l.settled, 1);
+	end(&f);
+}
+
+/* Nothing that was asked for before it is shown after it. */
+static void test_drop(void **state)
+{
+	struct fixture f;
+	struct resource *r = NULL;
+	struct cache_want want;
+	struct looker l;
+
+	(void)state;
+	begin(&f);
+	looker_init(&l);
+	have(&f, "a/", "{\"v\":1}");
+	want = document(&f, "unwanted/");
+	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
+	f.script.clock.now += 1001;
+	want = document(&f, "a/");
+	assert_int_equal(cache_need(&f.cache, &want, &l.waiter, &r), -EINPROGRESS);
+	assert_int_equal(f.script.n, 3);
+	cache_drop(&f.cache);
+	assert_true(f.script.transfers[1].cancelled);
+	assert_true(f.script.transfers[2].cancelled);
+	assert_int_equal(f.script.n, 4);
+	script_asked(&f.script, 3, "a/");
+	assert_int_equal(l.settled, 0);
+	want.stale_ok = want.peek = true;
+	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
+	script_answer(&f.script, 3, 200, NULL, "{\"v\":2}");
+	assert_int_equal(l.settled, 1);
+	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), 0);
+	document_is(r, "{\"v\":2}");
 	end(&f);
 }
 
@@ -450,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_absent),	      cmocka_unit_test(test_error_not_kept),
 		cmocka_unit_test(test_half_listing),  cmocka_unit_test(test_eviction),
 		cmocka_unit_test(test_order),	      cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
