@@ -97,6 +97,23 @@ def test_a_count_beyond_what_a_size_can_be(tree, front):
     assert [(tree.issues / n / "count").read_text() for n in names] == [f"{c}\n" for c in counts]
 
 
+# ---- another issue's ----
+
+def test_an_issue_that_was_merged_away_does_not_show_the_other(tree, server):
+    os.listdir(tree.issues)
+    title = (tree.issues / "WEB-3/title").read_text()
+    both = [("id", server.issue(name)["id"]) for name in ("WEB-2", "WEB-3")]
+    assert server.put(f"{server.org}/issues/?" + "&".join("=".join(i) for i in both), {"merge": 1}).status == 200
+    assert server.get(f"{server.org}/issues/WEB-3/").json["shortId"] == "WEB-2"
+    for name in ("details.json", "activity.jsonl", "summary.txt"):
+        assert error_of(tree.issues / "WEB-3" / name) == "ENOENT"
+        assert (tree.issues / "WEB-2" / name).read_bytes()
+    assert (tree.issues / "WEB-3/title").read_text() == title   # of the listing, which knows no better yet
+    assert "WEB-3: the server answers with another issue" in (tree.where / ".sentryfs/errors").read_text()
+    refresh(tree)
+    assert "WEB-3" not in os.listdir(tree.issues)
+
+
 # ---- after a refresh ----
 
 def test_a_row_is_not_older_than_a_refresh(tree, server):
