@@ -72,7 +72,8 @@ static void make_room(struct cache *c, const struct resource *keep)
 {
 	struct list *l = c->lru.next;
 
-	while (c->bytes > c->bytes_max && l != &c->lru) {
+	/* what there is no such thing as has no content, and takes room all the same */
+	while (c->bytes + c->resources.used * CACHE_RESOURCE_BYTES > c->bytes_max && l != &c->lru) {
 		struct resource *r = container_of(l, struct resource, lru);
 
 		l = l->next;

@@ -68,6 +68,8 @@ struct cache {
 	int64_t refreshed;   /* wall ms: what is older is not taken from the store; 0: never */
 };
 
+#define CACHE_RESOURCE_BYTES ((size_t)512) /* what a resource takes beside its content */
+
 void cache_init(struct cache *c, struct api *api, size_t bytes_max);
 void cache_done(struct cache *c);
 void cache_drop(struct cache *c); /* forgets all; what somebody waits for is asked for anew */

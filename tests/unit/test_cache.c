@@ -347,7 +347,7 @@ static void test_eviction(void **state)
 	(void)state;
 	begin(&f);
 	looker_init(&l);
-	f.cache.bytes_max = 20;
+	f.cache.bytes_max = 2 * CACHE_RESOURCE_BYTES + 20;
 	have(&f, "a/", "{\"v\":11}");
 	have(&f, "b/", "{\"v\":22}");
 	want = document(&f, "a/");
@@ -359,6 +359,7 @@ static void test_eviction(void **state)
 	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
 	assert_int_equal(f.cache.bytes, 16);
 	/* one that is larger than all room is there for who asked for it */
+	f.cache.bytes_max = 20;
 	have(&f, "d/", "{\"v\":\"............................\"}");
 	want.key = "c/";
 	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
@@ -368,6 +369,29 @@ static void test_eviction(void **state)
 	have(&f, "f/", "{\"v\":\"............................\"}");
 	script_answer(&f.script, f.script.n - 2, 200, NULL, "{}");
 	assert_int_equal(l.settled, 1);
+	end(&f);
+}
+
+/* What there is no such thing as takes room, too. */
+static void test_eviction_of_nothing(void **state)
+{
+	struct fixture f;
+	struct resource *r = NULL;
+	char key[16];
+
+	(void)state;
+	begin(&f);
+	f.cache.bytes_max = 10 * CACHE_RESOURCE_BYTES;
+	for (unsigned i = 0; i < 100; i++) {
+		struct cache_want want = document(&f, key);
+
+		snprintf(key, sizeof(key), "%u/", i);
+		assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
+		script_answer(&f.script, i, 404, NULL, "{}");
+		assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -ENOENT);
+	}
+	assert_int_equal(f.script.n, 100);
+	assert_int_equal(f.cache.resources.used, 10);
 	end(&f);
 }
 
@@ -481,7 +505,7 @@ int main(void)
 		cmocka_unit_test(test_absent),	      cmocka_unit_test(test_error_not_kept),
 		cmocka_unit_test(test_half_listing),  cmocka_unit_test(test_eviction),
 		cmocka_unit_test(test_order),	      cmocka_unit_test(test_adopt),
-		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_drop),	      cmocka_unit_test(test_eviction_of_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
