@@ -326,12 +326,22 @@ static void hide_token(const struct api *a, struct buf *text)
 	}
 }
 
+/* A proxy may add a Link of its own, or give each link a header. */
+static struct str next_cursor(const struct http_response *r)
+{
+	struct str rest = buf_str(&r->headers), link, cursor;
+
+	while ((link = http_next_header(&rest, "Link")).s)
+		if (link_next(link, &cursor))
+			return cursor;
+	return (struct str){NULL, 0};
+}
+
 static void finish(struct api_call *c, struct http_response *r)
 {
 	struct api *a = c->api;
 	cleanup_buf struct buf words = {0};
-	struct api_answer answer = {.error = r->error, .status = r->status, .body = &r->body};
-	struct str link = http_header(r, "Link");
+	struct api_answer answer = {.error = r->error, .status = r->status, .body = &r->body, .cursor = next_cursor(r)};
 
 	buf_init(&words, WORDS_MAX);
 	if (!answer.error)
@@ -364,8 +374,6 @@ static void finish(struct api_call *c, struct http_response *r)
 		answer.hits = UINT64_MAX;
 	if (str_to_u64(http_header(r, "X-Max-Hits"), &answer.hits_max))
 		answer.hits_max = UINT64_MAX;
-	if (!link_next(link, &answer.cursor))
-		answer.cursor = (struct str){NULL, 0};
 	c->done(c->arg, &answer);
 	call_free(c);
 }

@@ -16,6 +16,12 @@ static bool later(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
 }
 
+/* The kernel refuses a greater one, and with it the whole node. */
+static off_t size_of(uint64_t n)
+{
+	return n < INT64_MAX ? (off_t)n : INT64_MAX;
+}
+
 static void file_size(struct op *op, struct node *n, struct stat *st)
 {
 	cleanup_blob struct blob *content = NULL;
@@ -34,7 +40,7 @@ static void file_size(struct op *op, struct node *n, struct stat *st)
 	if (S_ISLNK(n->kind->mode) && n->kind->from == FROM_DOCUMENT)
 		return;
 	if (n->kind->from == FROM_BYTES && !n->size_stamp) {
-		st->st_size = (off_t)n->item->size;
+		st->st_size = size_of(n->item->size);
 		return;
 	}
 	r = source_get(op, n, true, &s, &stamp);
@@ -84,14 +90,14 @@ void attr_fill(struct op *op, struct node *n, struct stat *st)
 	st->st_ctim = item && item->ctime.tv_sec ? item->ctime : st->st_mtim;
 	if (kind_is_dir(n->kind)) {
 		if (item && n == owner)
-			st->st_size = (off_t)item->size;
+			st->st_size = size_of(item->size);
 	} else {
 		if (item && !n->scratch && later(&item->changed, &st->st_mtim))
 			st->st_mtim = item->changed;
 		file_size(op, n, st);
 	}
 	st->st_atim = st->st_mtim;
-	st->st_blocks = (st->st_size + 511) / 512;
+	st->st_blocks = st->st_size / 512 + (st->st_size % 512 != 0);
 }
 
 double attr_timeout(const struct op *op, struct node *n, const struct stat *st)

@@ -72,7 +72,8 @@ static void make_room(struct cache *c, const struct resource *keep)
 {
 	struct list *l = c->lru.next;
 
-	while (c->bytes > c->bytes_max && l != &c->lru) {
+	/* what there is no such thing as has no content, and takes room all the same */
+	while (c->bytes + c->resources.used * CACHE_RESOURCE_BYTES > c->bytes_max && l != &c->lru) {
 		struct resource *r = container_of(l, struct resource, lru);
 
 		l = l->next;
@@ -447,6 +448,20 @@ void cache_init(struct cache *c, struct api *api, size_t bytes_max)
 	list_init(&c->unsaved);
 }
 
+/* What is under way may have been answered already, with what was: who waits for it has it asked for anew. */
+static void ask_anew(struct resource *r)
+{
+	int error;
+
+	if (r->call)
+		api_cancel(steal(&r->call));
+	lister_cancel(steal(&r->lister));
+	r->outdated = true;
+	error = begin(r, &(struct cache_want){0});
+	if (error)
+		settle(r, error);
+}
+
 void cache_drop(struct cache *c)
 {
 	struct list *l = c->lru.next;
@@ -457,8 +472,10 @@ void cache_drop(struct cache *c)
 		struct resource *r = container_of(l, struct resource, lru);
 
 		l = l->next;
-		if (!is_busy(r))
+		if (list_empty(&r->waiters))
 			resource_free(r);
+		else
+			ask_anew(r);
 	}
 }
 

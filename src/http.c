@@ -64,9 +64,9 @@ static int curl_to_errno(CURLcode code, long os_error)
 	case CURLE_SSL_ISSUER_ERROR:
 	case CURLE_SSL_CIPHER:
 		return -EPROTO;
-	case CURLE_WRITE_ERROR: /* our own callbacks refused more */
 	case CURLE_FILESIZE_EXCEEDED:
 		return -EFBIG;
+	case CURLE_WRITE_ERROR: /* something stands behind the end of what was compressed (7.88) */
 	case CURLE_PARTIAL_FILE:
 	case CURLE_BAD_CONTENT_ENCODING:
 	case CURLE_WEIRD_SERVER_REPLY:
@@ -78,18 +78,23 @@ static int curl_to_errno(CURLcode code, long os_error)
 	}
 }
 
-struct str http_header(const struct http_response *r, const char *name)
+struct str http_next_header(struct str *rest, const char *name)
 {
-	struct str rest = buf_str(&r->headers);
-
-	while (rest.s) {
-		struct str line = str_cut(&rest, '\n');
+	while (rest->s) {
+		struct str line = str_cut(rest, '\n');
 		struct str key = str_cut(&line, ':');
 
 		if (line.s && str_case_eq(key, str_of(name)))
 			return str_trim(line);
 	}
 	return (struct str){NULL, 0};
+}
+
+struct str http_header(const struct http_response *r, const char *name)
+{
+	struct str rest = buf_str(&r->headers);
+
+	return http_next_header(&rest, name);
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
@@ -100,12 +105,21 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return t->response.body.error ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
+/* The header goes on (RFC 9112, obs-fold): it is one line. */
+static void unfold(struct buf *headers)
+{
+	while (headers->len && strchr("\r\n", headers->data[headers->len - 1]))
+		headers->len--;
+}
+
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 
 	if (str_starts((struct str){data, size * n}, "HTTP/"))
 		t->response.headers.len = 0; /* a 100 or a proxy's answer came before */
+	else if (n && (*data == ' ' || *data == '\t'))
+		unfold(&t->response.headers);
 	buf_add(&t->response.headers, data, size * n);
 	return t->response.headers.error ? 0 : size * n;
 }
@@ -316,7 +330,7 @@ static void complete(struct transfer *t, CURLcode code)
 		r->error = -EHOSTUNREACH;
 	else if (r->error == -ETIMEDOUT)
 		http_renew(t->http);
-	if (code == CURLE_WRITE_ERROR) /* too long, or no memory */
+	if (code == CURLE_WRITE_ERROR) /* or our own callbacks refused more: too long, or no memory */
 		r->error = r->body.error ? r->body.error : r->headers.error ? r->headers.error : r->error;
 	r->words = t->words[0] ? t->words : curl_easy_strerror(code);
 	if (code == CURLE_COULDNT_CONNECT && (t->no_socket == -EMFILE || t->no_socket == -ENFILE)) {

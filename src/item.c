@@ -235,8 +235,10 @@ void item_store_release(struct item_store *s)
 	size_t pos = 0;
 	struct item *i;
 
-	while ((i = map_next(&s->by_key, &pos)))
+	while ((i = map_next(&s->by_key, &pos))) {
 		i->written = -1;
+		i->fetched = ITEM_DROPPED;
+	}
 	drop_kept(s, 0);
 }
 

@@ -27,7 +27,6 @@
 #define ISSUE_LIST                                                                                                     \
 	"organizations/{o}/issues/?project={P}&query={q}&limit={M}&groupStatsPeriod=&collapse=filtered"                \
 	"&collapse=unhandled{w}"
-#define ISSUE_URL "organizations/{o}/issues/{s}/"
 #define ISSUE_SUB "organizations/{o}/issues/{i}/"
 
 static bool no_comments(const struct item *issue)

@@ -343,6 +343,8 @@ static int go_on_by_rows(struct lister *l)
 /* What a page of a part says of what is to come. 0 or -ENOMEM. */
 static int take_page(struct lister *l, struct part *p, const struct page *page, const struct api_answer *answer)
 {
+	bool last;
+
 	if (p->n > page->had + 1)
 		p->density = (double)((page->had ? page->before : page->first) - p->at) / (double)(p->n - page->had);
 	/* nothing is older than what ends here */
@@ -354,8 +356,10 @@ static int take_page(struct lister *l, struct part *p, const struct page *page, 
 		p->until = PART_OPEN;
 		return part_cut(p);
 	}
-	l->more |= !p->past && answer->cursor.s && l->pages >= PAGES_MAX;
-	p->ended = p->past || !answer->cursor.s || l->pages >= PAGES_MAX;
+	/* a page that leads to itself has no end either */
+	last = l->pages >= PAGES_MAX || (p->cursor && answer->cursor.s && str_eqz(answer->cursor, p->cursor));
+	l->more |= !p->past && answer->cursor.s && last;
+	p->ended = p->past || !answer->cursor.s || last;
 	if (!p->ended) {
 		free(p->cursor);
 		p->cursor = str_dup(answer->cursor);

@@ -128,6 +128,20 @@ int source_is_latest(struct op *op, const struct node *issue, const struct times
 	return item->mtime.tv_sec <= event->tv_sec ? 0 : -ENOENT;
 }
 
+/* -ENOENT: the name of an issue that was merged away leads to the one that has it now, which must not be
+ * shown in its place. */
+static int check_own(struct op *op, const struct item *issue, struct str document, bool peek)
+{
+	struct str id;
+
+	if (json_member(document, "id", &id) || json_covers(id, str_of(issue->id)))
+		return 0;
+	if (!peek)
+		journal_add(&op->mount->api.errors, op->mount->clock,
+			    "%s: the server answers with another issue, into which it was merged", issue->name);
+	return -ENOENT;
+}
+
 /* Brings an issue's row up to date: one that a listing holds by that listing alone,
  * another by itself. An older copy will do when the server is slow. */
 static int refresh_issue(struct op *op, const struct node *issue)
@@ -139,7 +153,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	bool doubted = item_is_doubted(item) && item->fetched < item->doubted, good;
 	int r;
 
-	if ((age <= fresh_ms(SOURCE_ISSUE_FRESH_S) && !doubted) || op->stale_ok)
+	if ((age <= fresh_ms(SOURCE_ISSUE_FRESH_S) && !doubted) || (op->stale_ok && item->fetched > ITEM_DROPPED))
 		return 0;
 	if (item->listed && !doubted) {
 		r = refresh_by_listing(op, item);
@@ -149,8 +163,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 	}
 	if (age <= fresh_ms(ISSUE_ALONE_FRESH_S) && !doubted)
 		return 0;
-	r = ask_document(op->mount, issue, "organizations/{o}/issues/{s}/", STR(""), doubted ? 0 : ISSUE_ALONE_FRESH_S,
-			 &a);
+	r = ask_document(op->mount, issue, ISSUE_URL, STR(""), doubted ? 0 : ISSUE_ALONE_FRESH_S, &a);
 	good = !r && !doubted &&
 	       keep_is_good(&op->mount->cache, a.key.data, item->fetched, fresh_ms(ISSUE_ALONE_FRESH_S));
 	a.want.since = op->start;
@@ -167,6 +180,7 @@ static int refresh_issue(struct op *op, const struct node *issue)
 		    !item_put(&op->mount->cache.items, &item_issue, a.scope.data, tree, blob_str(res->document),
 			      res->fetched, &wall, false, &same))
 			item_unref(same);
+		r = check_own(op, item, blob_str(res->document), false);
 	}
 	return (r == -EINPROGRESS && !good) || r == -ENOENT ? r : 0;
 }
@@ -282,6 +296,9 @@ static int get_parts(struct op *op, const struct node *n, bool peek, struct sour
 	r = get_part(op, n->parent, DETAILS, peek, &res);
 	if (r)
 		return r;
+	r = check_own(op, s->item, blob_str(res->document), peek);
+	if (r)
+		return r;
 	p->details = blob_ref(res->document);
 	*stamp = res->stamp > s->item->stamp ? res->stamp : s->item->stamp;
 	s->json = is_newer(s->item, res->fetched) ? blob_str(s->item->json) : blob_str(p->details);
@@ -355,6 +372,8 @@ int source_get(struct op *op, const struct node *n, bool peek, struct source *s,
 	a.want.peek = peek;
 	a.want.stale_ok = peek;
 	r = source_need(op, n, &a, &res);
+	if (!r && n->kind->url && !strcmp(n->kind->url, ISSUE_URL))
+		r = check_own(op, s->item, blob_str(res->document), peek);
 	if (r)
 		return r;
 	s->json = blob_str(res->document);

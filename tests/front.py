@@ -4,6 +4,7 @@
 Each is one thread a connection on 127.0.0.1 and keeps the first bytes of what it was sent.
 """
 
+import http.client
 import pathlib
 import socket
 import ssl
@@ -127,6 +128,39 @@ class Proxy(Listener):
             else:
                 onward.sendall(head)
             self.join(connection, onward)
+
+
+def response(status, headers, body):
+    lines = [f"HTTP/1.1 {status} Said", *(f"{name}: {value}" for name, value in headers), f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+class Rewriter(Listener):
+    """The sandbox, but for what `rewrite(target, headers, body)` makes of an answer: its bytes as they are sent, or
+    None for the true one. After an answer without a length the connection ends."""
+
+    def __init__(self, sandbox):
+        self.true, self.token, self.rewrite, self.targets = sandbox.url, sandbox.token, lambda *_: None, []
+        super().__init__()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def serve(self, connection):
+        incoming = connection.makefile("rb")
+        while line := incoming.readline():
+            method, target, _ = line.decode().split()
+            headers = http.client.parse_headers(incoming)
+            body = incoming.read(int(headers.get("Content-Length", 0)))
+            onward = http.client.HTTPConnection(self.true.removeprefix("http://"), timeout=20)
+            onward.request(method, target, body or None, {"Authorization": headers["Authorization"]})
+            answer = onward.getresponse()
+            text = answer.read().replace(self.true.encode(), self.url.encode())     # the region's address too
+            onward.close()
+            told = [(name, value) for name, value in answer.getheaders() if name.lower() not in ("content-length", "connection")]
+            self.targets.append(target)
+            said = self.rewrite(target, told, text) or response(answer.status, told, text)
+            connection.sendall(said)
+            if b"\r\ncontent-length: " not in said.lower():
+                return
 
 
 class Authority:

@@ -68,9 +68,11 @@ struct cache {
 	int64_t refreshed;   /* wall ms: what is older is not taken from the store; 0: never */
 };
 
+#define CACHE_RESOURCE_BYTES ((size_t)512) /* what a resource takes beside its content */
+
 void cache_init(struct cache *c, struct api *api, size_t bytes_max);
 void cache_done(struct cache *c);
-void cache_drop(struct cache *c); /* forgets what nobody waits for */
+void cache_drop(struct cache *c); /* forgets all; what somebody waits for is asked for anew */
 
 /* Who wants it, for whoever keeps the peace among them: fills in `bulk` and `delay_ms` of a
  * request that begins for it, or (!begins) of one that was begun for another. */

@@ -24,6 +24,8 @@ struct http_response {
 
 /* The value of a header, trimmed; s == NULL when absent. */
 struct str http_header(const struct http_response *r, const char *name);
+/* The next one of that name in *rest, which moves behind it: a header may come several times. */
+struct str http_next_header(struct str *rest, const char *name);
 
 struct http_request {
 	const char *method; /* "GET", ... */

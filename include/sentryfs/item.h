@@ -79,9 +79,10 @@ struct item_store {
 /* It is remembered so long at least, though nothing else knows of it: longer than any
  * document is fresh that was fetched before. What is gone is remembered for ever. */
 #define ITEM_KEEP_MS 120000
+#define ITEM_DROPPED (INT64_MIN / 4) /* fetched then: any newer answer is waited for */
 
 void item_store_done(struct item_store *s);
-/* Believes the server again, whatever we changed a moment ago. */
+/* Believes the server again, whatever we changed a moment ago, and whatever it told before. */
 void item_store_release(struct item_store *s);
 
 /*

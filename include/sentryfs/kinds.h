@@ -115,6 +115,7 @@ struct kind {
 };
 
 #define FRESH_FOREVER 0xffffffffu
+#define ISSUE_URL "organizations/{o}/issues/{s}/" /* of the issue itself */
 
 extern const struct kind kinds[];
 extern const size_t kinds_count;

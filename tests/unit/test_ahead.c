@@ -6,7 +6,7 @@
 #include "fixture.h"
 
 #define N 30u /* issues, WEB-1 the first of the listing */
-#define DOCUMENT "{\"id\":\"1\"}"
+#define DOCUMENT "{\"title\":\"T\"}"
 
 static const char plenty[] = "X-Sentry-Rate-Limit-Limit: 999\r\nX-Sentry-Rate-Limit-Remaining: 999\r\n"
 			     "X-Sentry-Rate-Limit-Reset: 1767229200\r\n";

@@ -347,7 +347,7 @@ static void test_eviction(void **state)
 	(void)state;
 	begin(&f);
 	looker_init(&l);
-	f.cache.bytes_max = 20;
+	f.cache.bytes_max = 2 * CACHE_RESOURCE_BYTES + 20;
 	have(&f, "a/", "{\"v\":11}");
 	have(&f, "b/", "{\"v\":22}");
 	want = document(&f, "a/");
@@ -359,6 +359,7 @@ static void test_eviction(void **state)
 	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
 	assert_int_equal(f.cache.bytes, 16);
 	/* one that is larger than all room is there for who asked for it */
+	f.cache.bytes_max = 20;
 	have(&f, "d/", "{\"v\":\"............................\"}");
 	want.key = "c/";
 	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
@@ -366,10 +367,64 @@ static void test_eviction(void **state)
 	want = document(&f, "e/");
 	assert_int_equal(cache_need(&f.cache, &want, &l.waiter, &r), -EINPROGRESS);
 	have(&f, "f/", "{\"v\":\"............................\"}");
-	cache_drop(&f.cache);
-	assert_int_equal(f.cache.bytes, 0);
 	script_answer(&f.script, f.script.n - 2, 200, NULL, "{}");
 	assert_int_equal(l.settled, 1);
+	end(&f);
+}
+
+/* What there is no such thing as takes room, too. */
+static void test_eviction_of_nothing(void **state)
+{
+	struct fixture f;
+	struct resource *r = NULL;
+	char key[16];
+
+	(void)state;
+	begin(&f);
+	f.cache.bytes_max = 10 * CACHE_RESOURCE_BYTES;
+	for (unsigned i = 0; i < 100; i++) {
+		struct cache_want want = document(&f, key);
+
+		snprintf(key, sizeof(key), "%u/", i);
+		assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
+		script_answer(&f.script, i, 404, NULL, "{}");
+		assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -ENOENT);
+	}
+	assert_int_equal(f.script.n, 100);
+	assert_int_equal(f.cache.resources.used, 10);
+	end(&f);
+}
+
+/* Nothing that was asked for before it is shown after it. */
+static void test_drop(void **state)
+{
+	struct fixture f;
+	struct resource *r = NULL;
+	struct cache_want want;
+	struct looker l;
+
+	(void)state;
+	begin(&f);
+	looker_init(&l);
+	have(&f, "a/", "{\"v\":1}");
+	want = document(&f, "unwanted/");
+	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
+	f.script.clock.now += 1001;
+	want = document(&f, "a/");
+	assert_int_equal(cache_need(&f.cache, &want, &l.waiter, &r), -EINPROGRESS);
+	assert_int_equal(f.script.n, 3);
+	cache_drop(&f.cache);
+	assert_true(f.script.transfers[1].cancelled);
+	assert_true(f.script.transfers[2].cancelled);
+	assert_int_equal(f.script.n, 4);
+	script_asked(&f.script, 3, "a/");
+	assert_int_equal(l.settled, 0);
+	want.stale_ok = want.peek = true;
+	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), -EINPROGRESS);
+	script_answer(&f.script, 3, 200, NULL, "{\"v\":2}");
+	assert_int_equal(l.settled, 1);
+	assert_int_equal(cache_need(&f.cache, &want, NULL, &r), 0);
+	document_is(r, "{\"v\":2}");
 	end(&f);
 }
 
@@ -450,6 +505,7 @@ int main(void)
 		cmocka_unit_test(test_absent),	      cmocka_unit_test(test_error_not_kept),
 		cmocka_unit_test(test_half_listing),  cmocka_unit_test(test_eviction),
 		cmocka_unit_test(test_order),	      cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_drop),	      cmocka_unit_test(test_eviction_of_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

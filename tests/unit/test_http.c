@@ -42,7 +42,7 @@ static const struct row rows[] = {
 	{"/headers",
 	 "HTTP/1.1 100 Continue\r\nX-Early: yes\r\n\r\n"
 	 "HTTP/1.1 201 Created\r\nX-Sentry-Rate-Limit-Remaining:  7 \r\nlink: <http://a/?b:c>; rel=\"next\"\r\n"
-	 "X-Empty:\r\nX-Twice: one\r\nX-Twice: two\r\nX: short\r\nContent-Length: 2\r\n\r\n[]",
+	 "X-Empty:\r\nX-Twice: one\r\n\t more\r\nX-Twice: two\r\nX: short\r\nContent-Length: 2\r\n\r\n[]",
 	 CLOSE},
 	{"/nothing", "HTTP/1.1 204 No Content\r\n\r\n", CLOSE},
 	{"/redirect", "HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 4\r\n\r\nmove", CLOSE},
@@ -57,6 +57,12 @@ static const struct row rows[] = {
 	{"/silent", "", CLOSE},
 	{"/no-http", "220 mail.example ESMTP\r\n\r\n", CLOSE},
 	{"/bad-gzip", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope", CLOSE},
+	/* a text, and a byte behind its end */
+	{"/more-than-deflated",
+	 "HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: 41\r\n\r\n"
+	 "\x78\xda\x15\xc6\xb1\x11\xc0\x40\x10\x02\xb1\x5a\x0f\x03\x4b\xff\x15\xfc\x58\x91\xd4\xd0\x9e\xb6\x3f"
+	 "\x13\xf8\xe2\x91\x6f\xee\x01\xd5\x9c\xe3\x01\x44\x89\x0f\xd2!",
+	 CLOSE},
 	{"/hang", "", HANG},
 	{"/hang-in-body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1, 2", HANG},
 };
@@ -196,7 +202,7 @@ struct result {
 	unsigned times;
 	int error;
 	long status;
-	char words[256], link[64], remaining[16], empty[8], twice[8], early[8];
+	char words[256], link[64], remaining[16], empty[8], twice[16], early[8];
 	bool has_empty;
 	struct buf body;
 };
@@ -339,7 +345,7 @@ static void test_headers(void **state)
 	assert_string_equal(r.link, "<http://a/?b:c>; rel=\"next\"");
 	assert_true(r.has_empty);
 	assert_string_equal(r.empty, "");
-	assert_string_equal(r.twice, "one");
+	assert_string_equal(r.twice, "one\t more");
 	assert_string_equal(r.early, ""); /* of the 100 before the answer */
 	body_is(&r, "[]");
 	get(*state, "/nothing", &r);
@@ -388,8 +394,10 @@ static void test_broken_answers(void **state)
 		const char *path;
 		int error;
 	} table[] = {
-		{"/cut", -EBADMSG}, {"/chunk-cut", -EBADMSG}, {"/bad-gzip", -EBADMSG},
-		{"/reset", -EIO},   {"/silent", -EIO},	      {"/no-http", -EIO},
+		{"/cut", -EBADMSG},	 {"/chunk-cut", -EBADMSG},
+		{"/bad-gzip", -EBADMSG}, {"/more-than-deflated", -EBADMSG},
+		{"/reset", -EIO},	 {"/silent", -EIO},
+		{"/no-http", -EIO},
 	};
 	struct result r;
 

@@ -96,10 +96,27 @@ static void test_pages_max(void **state)
 	(void)state;
 	list(f, 100000, NULL);
 	while (!f->ends)
-		script_page(&f->script, f->script.n - 1, "cDx", "[]");
+		script_page(&f->script, f->script.n - 1, f->script.n % 2 ? "cDx" : "cDy", "[]");
 	assert_int_equal(f->error, 0);
 	assert_int_equal(f->script.n, 2200);
 	assert_int_equal(f->listing->n, 0);
+	assert_true(f->listing->cut);
+	end(f);
+}
+
+/* One that leads from a page to itself. */
+static void test_same_page(void **state)
+{
+	struct fixture *f = begin(0);
+
+	(void)state;
+	list(f, 100000, NULL);
+	script_page(&f->script, 0, "cDx", "[]");
+	assert_int_equal(f->ends, 0);
+	script_page(&f->script, 1, "cDx", "[]");
+	assert_int_equal(f->ends, 1);
+	assert_int_equal(f->error, 0);
+	assert_int_equal(f->script.n, 2);
 	assert_true(f->listing->cut);
 	end(f);
 }
@@ -584,6 +601,7 @@ int main(void)
 		cmocka_unit_test(test_moved_between_pages),
 		cmocka_unit_test(test_error),
 		cmocka_unit_test(test_pages_max),
+		cmocka_unit_test(test_same_page),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_parts_max),
