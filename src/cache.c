@@ -45,6 +45,7 @@ static struct resource *resource_new(struct cache *c, const struct cache_want *w
 	r->class = want->class;
 	r->max = want->max;
 	r->raw = want->raw;
+	r->least = want->least;
 	r->settled = -1;
 	r->swept = INT64_MIN / 2;
 	list_init(&r->waiters);
@@ -164,6 +165,11 @@ static void on_document(void *arg, struct api_answer *answer)
 			error = -EBADMSG;
 		if (error)
 			report_bad(r, "the answer is not the JSON object that was expected");
+	}
+	/* cut where no header tells the length, a part, nothing at all, or the page of a portal */
+	if (!error && answer->body->len < r->least) {
+		error = -EBADMSG;
+		report_bad(r, "the answer has fewer bytes than its list told");
 	}
 	if (!error)
 		error = buf_to_blob(answer->body, &document);

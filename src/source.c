@@ -215,6 +215,7 @@ int source_need(struct op *op, const struct node *n, struct ask *a, struct resou
 static int ask_bytes(struct op *op, const struct node *n, struct ask *a)
 {
 	struct mount *m = op->mount;
+	int r;
 
 	if (n->item->size > SOURCE_BYTES_MAX) {
 		journal_add(&m->api.errors, m->clock,
@@ -222,7 +223,9 @@ static int ask_bytes(struct op *op, const struct node *n, struct ask *a)
 			    n->name, (unsigned long long)n->item->size, (unsigned long long)SOURCE_BYTES_MAX);
 		return -EFBIG;
 	}
-	return ask_document(m, n, n->kind->url, STR(""), n->kind->fresh_s, a);
+	r = ask_document(m, n, n->kind->url, STR(""), n->kind->fresh_s, a);
+	a->want.least = n->item->size;
+	return r;
 }
 
 /* ---- an issue's parts ---- */

@@ -2,6 +2,7 @@
 """Answers that are well formed and not what they seem: cut, of another issue, or of before a refresh."""
 
 import errno
+import gzip
 import json
 import os
 import subprocess
@@ -112,6 +113,28 @@ def test_an_issue_that_was_merged_away_does_not_show_the_other(tree, server):
     assert "WEB-3: the server answers with another issue" in (tree.where / ".sentryfs/errors").read_text()
     refresh(tree)
     assert "WEB-3" not in os.listdir(tree.issues)
+
+
+# ---- attachments: any bytes, so nothing but their number tells ----
+
+SPOILT = {
+    "cut, of HTTP/1.0": lambda body: b"HTTP/1.0 200 OK\r\n\r\n" + body[:-1],
+    "part of it": lambda body: response(206, [("Content-Range", f"bytes 0-9/{len(body)}")], body[:10]),
+    "no content": lambda body: b"HTTP/1.1 204 No Content\r\n\r\n",
+    "compressed and cut": lambda body: response(200, [("Content-Encoding", "gzip")], gzip.compress(body)[:-20]),
+    "a portal's page": lambda body: response(200, [("Content-Type", "text/html")], b"<html>Log in</html>"),
+}
+
+
+@pytest.mark.parametrize("form", SPOILT)
+def test_an_attachment_has_no_fewer_bytes_than_were_told(tree, front, form):
+    where = tree.issues / "WEB-3/attachments"
+    path = where / min(os.listdir(where))
+    front.rewrite = lambda target, headers, body: SPOILT[form](body) if "download=1" in target else None
+    assert error_of(path) == "EBADMSG"
+    front.rewrite = lambda *_: None
+    refresh(tree)
+    assert len(path.read_bytes()) == path.stat().st_size > 20
 
 
 # ---- after a refresh ----

@@ -39,6 +39,7 @@ struct resource {
 	long status;	 /* its HTTP status, 0: none came */
 	bool unrouted;	 /* the server has nothing at that path */
 	bool raw;	 /* a document of any bytes */
+	uint64_t least;	 /* bytes that one has */
 	char *words;	 /* what the server or libcurl said of it, owned */
 	size_t bytes;
 	struct api_call *call; /* while it is being fetched */
@@ -92,6 +93,7 @@ struct cache_want {
 	bool ahead;	     /* nobody waits for it yet; `w` is NULL */
 	struct asker *asker; /* borrowed; NULL: the mount itself */
 	bool raw;	     /* a document that is not JSON; it is not stored */
+	uint64_t least;	     /* bytes that one has, as its list told */
 };
 
 /*
