@@ -149,6 +149,23 @@ static void report_bad(struct resource *r, const char *why)
 	journal_add(&r->cache->api->errors, r->cache->api->clock, "GET %s: %s", r->key, why);
 }
 
+static bool is_named(const cJSON *event, const char *member, struct str id)
+{
+	struct str is = json_string(event, member);
+
+	return is.n == id.n && !strncasecmp(is.s, id.s, id.n);
+}
+
+/* A cache on the way can take one address for another, and an event is kept for ever. Of
+ * GlitchTip's two ids either may be what was asked for. */
+static bool is_other_event(const char *key, const cJSON *event)
+{
+	struct str id;
+
+	return keep_is_event(key, &id) && json_string(event, "eventID").n && !is_named(event, "eventID", id) &&
+	       !is_named(event, "id", id);
+}
+
 static void on_document(void *arg, struct api_answer *answer)
 {
 	struct resource *r = arg;
@@ -165,6 +182,10 @@ static void on_document(void *arg, struct api_answer *answer)
 			error = -EBADMSG;
 		if (error)
 			report_bad(r, "the answer is not the JSON object that was expected");
+		else if (is_other_event(r->key, tree)) {
+			error = -EBADMSG;
+			report_bad(r, "the answer is another event");
+		}
 	}
 	/* cut where no header tells the length, a part, nothing at all, or the page of a portal */
 	if (!error && answer->body->len < r->least) {

@@ -79,12 +79,12 @@ static bool ends(struct str s, const char *end)
 	return s.n >= n && !memcmp(s.s + s.n - n, end, n);
 }
 
-/* An event never changes. */
-static bool is_event(const char *key)
+bool keep_is_event(const char *key, struct str *id)
 {
-	struct str before, id = last_part(key, &before);
+	struct str before;
 
-	return name_is_event_id(id) && ends(before, "/events/");
+	*id = last_part(key, &before);
+	return name_is_event_id(*id) && ends(before, "/events/");
 }
 
 static bool is_kept(const char *key, bool document)
@@ -348,13 +348,14 @@ bool keep_find(struct cache *c, const struct cache_want *want, struct kept *k)
 	enum store_kind kind = want->class ? STORE_LISTING : STORE_DOCUMENT;
 	cleanup_blob struct blob *body = NULL;
 	cleanup_json cJSON *tree = NULL;
+	struct str event;
 	int64_t asked;
 	int r;
 
 	*k = (struct kept){0};
 	if (!c->store || store_get(c->store, kind, want->key, &body, &asked))
 		return false;
-	if (asked < c->refreshed && !c->api->offline && !is_event(want->key))
+	if (asked < c->refreshed && !c->api->offline && !keep_is_event(want->key, &event))
 		return false;
 	r = want->class ? read_listing(c, want, blob_str(body), k) : json_parse(blob_str(body), &tree);
 	if (!r && !want->class && !cJSON_IsObject(tree) && !cJSON_IsArray(tree))

@@ -22,6 +22,12 @@ LACKS = {
 # file, test (a regular expression of its name with its parameters), what it needs
 TESTS = {
     "test_commands.py": {r"test_within_the_rate_limit": "limits"},
+    "test_mount_answers.py": {
+        r"test_an_issue_that_was_merged_away_.*": "merge",
+        r"test_an_attachment_.*": "attachments",
+        r"test_an_event_.*": "full-pages",
+        r"test_(a_row_is_not_older_than_a_refresh|nor_is_what_was_under_way)": "short-ids",
+    },
     "test_mount_cost.py": {r"test_a_triage_costs_less_than_through_json\[.*\]": "words"},  # its figures are of Sentry's JSON
     "test_mount_life.py": {r"test_two_hundred_who_hang_can_all_be_interrupted\[.*\]": "oldest"},
     "test_mount_limits.py": {

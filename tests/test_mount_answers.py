@@ -137,6 +137,24 @@ def test_an_attachment_has_no_fewer_bytes_than_were_told(tree, front, form):
     assert len(path.read_bytes()) == path.stat().st_size > 20
 
 
+def test_an_event_is_the_one_that_was_asked_for(tree, front):
+    """A cache on the way mixed two up; as an event never changes, it would stay so."""
+    events = tree.issues / "WEB-3/events"
+    path = events / min(n for n in os.listdir(events) if len(n) == 37)
+
+    def rewrite(target, headers, body):
+        if f"/events/{path.stem}/" not in target:
+            return None
+        event = json.loads(body)
+        event["eventID"] = event["id"] = "0123456789abcdef" * 2
+        return response(200, headers, json.dumps(event).encode())
+    front.rewrite = rewrite
+    assert error_of(path) == error_of(path.with_suffix(".txt")) == "EBADMSG"
+    assert "the answer is another event" in (tree.where / ".sentryfs/errors").read_text()
+    front.rewrite = lambda *_: None
+    assert json.loads(path.read_bytes())["eventID"] == path.stem
+
+
 # ---- after a refresh ----
 
 def test_a_row_is_not_older_than_a_refresh(tree, server):

@@ -22,6 +22,9 @@ bool keep_find(struct cache *c, const struct cache_want *want, struct kept *k);
 bool keep_find_item(struct cache *c, const struct item_class *class, const char *scope, struct str id,
 		    struct item **ret);
 
+/* Is it the key of an event, which never changes? *id: its id, borrowed of the key. */
+bool keep_is_event(const char *key, struct str *id);
+
 /* Is what an earlier mount was told of `key` at that time given out while a newer answer is
  * asked for? False of what this mount was told. */
 bool keep_is_good(const struct cache *c, const char *key, int64_t fetched, int64_t fresh_ms);

@@ -110,7 +110,7 @@ class App:
             response = await self.answer(request)
         else:
             response = Response(200, b"")
-        faults.spoil(rule, response)
+        faults.spoil(rule, request, response)
         if "late_ms" in rule.spec:
             await asyncio.sleep(rule.spec["late_ms"] / 1000)
         response.takeover = faults.takeover(self.plan, rule)

@@ -18,7 +18,7 @@ import time
 MATCH = {"method", "path", "query", "after", "times", "probability", "seed", "note", "apart", "agent"}
 ACTIONS = {"delay_ms", "status", "body", "json", "content_type", "headers", "drop_headers", "hang", "reset", "cut",
            "garbage", "truncate", "deep", "huge", "bomb", "drip", "location", "rate_limit", "empty", "text_html",
-           "body_file", "keep", "drop", "late_ms", "strip"}
+           "body_file", "keep", "drop", "late_ms", "strip", "own"}
 HANGS = ("before-headers", "after-headers", "mid-body")
 RATE_FORMS = ("object", "string", "concurrency", "retry-after", "no-reset")
 
@@ -164,7 +164,7 @@ def rate_limited(response, form):
             response.headers["Retry-After"] = "1"
 
 
-def spoil(rule, response):
+def spoil(rule, request, response):
     """Applies what can be said as another Response; what needs the connection is left to takeover()."""
     from .wire import dumps
     spec = rule.spec
@@ -179,6 +179,8 @@ def spoil(rule, response):
         response.headers["Content-Type"] = "application/json"
     if "body" in spec:
         body = spec["body"]
+        for old, new in spec.get("own", {}).get(request.path.rstrip("/").rpartition("/")[2], ()):
+            body = body.replace(old, new)
         response.body = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else dumps(body)
     if "body_file" in spec:
         with open(spec["body_file"], "rb") as f:

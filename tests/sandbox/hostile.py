@@ -96,8 +96,20 @@ LINK = ('<https://evil.example/api/0/>; rel="next"; results="true"; cursor="", <
         '<>; rel="next"; results="yes"; cursor="1:0:0"', ",;,;=\"\"", "<a>;rel=\"previous\";results=\"true\";cursor=\"9\"")
 
 
+def of_issues():
+    """What of details() is another issue's own, by what it is asked for as."""
+    numbers = [*range(len(TOKENS)), *range(1000, 1000 + len(TOKENS))]
+    return {asked: [(str(FIRST), str(FIRST + n)), (quoted(short(0)), quoted(short(n)))]
+            for n in numbers for asked in (short(n), str(FIRST + n))}
+
+
+def of_events():
+    return {f"{n:032x}": [("0" * 32, f"{n:032x}")] for n in range(len(TOKENS))}
+
+
 def rules():
     """The first that matches wins, so the longer paths come first."""
+    own = {details(): of_issues(), event(): of_events()}
     group = "/issues/[^/]+"
     bodies = [(f"{group}/comments/$", comments()), (f"{group}/tags/$", tags()), (f"{group}/hashes/$", mixed("id")),
               (f"{group}/events/[^/]+/$", event()), (f"{group}/events/$", events()), ("/events/[^/]+/$", event()),
@@ -108,5 +120,5 @@ def rules():
               ("/members/$", people()), ("/teams/$", mixed("slug", id="TOKEN", name="TOKEN", memberCount="TOKEN")),
               ("/environments/$", mixed("name", id="TOKEN")), ("/releases/$", mixed("version", dateReleased="TOKEN", newGroups="TOKEN")),
               ("/organizations/$", rows([obj(id='"1"', slug='"acme"', name='"a"'), *(obj(id=t, slug=t, name=t) for t in TOKENS), *RAW]))]
-    return [{"method": "GET", "path": path, "body": body, "headers": {"Link": LINK[n % len(LINK)]}}
+    return [{"method": "GET", "path": path, "body": body, "own": own.get(body, {}), "headers": {"Link": LINK[n % len(LINK)]}}
             for n, (path, body) in enumerate(bodies)]

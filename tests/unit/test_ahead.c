@@ -382,7 +382,7 @@ static void test_page_without_it(void **state)
 	for (size_t i = n + 1; i < f.script.n; i++)
 		if (strstr(f.script.transfers[i].url, "full=1"))
 			answer_page(&f, i, i == n + 1 ? 10 : 20, 10);
-	answer_all(&f, plenty, "{\"eventID\":\"alone\"}");
+	answer_all(&f, plenty, "{\"eventID\":\"0000000000000000000000000000001a\"}");
 	opened(&r);
 	end(&f);
 }
