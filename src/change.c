@@ -434,8 +434,7 @@ static void on_checked(void *arg, struct api_answer *answer)
 		doubt(c, step);
 	} else {
 		set_words(step, words, NOT_DONE);
-		/* it may be done yet, by a server that is slow: what is there now is shown, but an equal value is sent
-		 */
+		/* a slow server may do it yet: what is there now is shown, but an equal value is sent */
 		for (size_t i = 0; i < step->n && step->effect == EFFECT_ROW; i++)
 			step->issues[i]->doubted = step->issues[i]->fetched;
 		/* half an answer to a request that had no effect is a broken connection, not bad JSON */
