@@ -375,7 +375,7 @@ int source_get(struct op *op, const struct node *n, bool peek, struct source *s,
 	a.want.peek = peek;
 	a.want.stale_ok = peek;
 	r = source_need(op, n, &a, &res);
-	if (!r && n->kind->url && !strcmp(n->kind->url, ISSUE_URL))
+	if (!r && s->item && n->kind->url && !strcmp(n->kind->url, ISSUE_URL))
 		r = check_own(op, s->item, blob_str(res->document), peek);
 	if (r)
 		return r;
