@@ -9,8 +9,9 @@ import os
 import subprocess
 import time
 
+import pytest
 from conftest import PATIENCE, PLAIN, server_of, wait_until
-from writing import ISSUES
+from writing import ISSUES, error_of
 
 READERS = 16
 ISSUES_N = int(os.environ.get("SENTRYFS_LIMITS_ISSUES", "48"))     # of the project that is searched
@@ -79,6 +80,27 @@ def test_refused_by_another_client_is_waited_out_without_a_storm(mount, limited)
         "".join(f"\n{r['t']:.3f} {r['status']}" for r in asked)
     assert max(collections.Counter(r["path"] for r in asked).values()) <= 4
     limited.faults()
+
+
+@pytest.mark.parametrize("told", [{"Retry-After": "0"}, {"X-Sentry-Rate-Limit-Reset": "5"}], ids=str)
+def test_a_server_that_refuses_at_once_for_ever_is_asked_ever_less(mount, sandbox, told):
+    m = mount("--timeout=3", source="acme/web")
+    issue = m.where / "issues" / os.listdir(m.where / "issues")[0]
+    sandbox.forget()
+    sandbox.faults({"path": "/issues/[^/]+/$", "status": 429, "headers": told})
+    assert error_of((issue / "details.json").read_bytes) == "EAGAIN"
+    asked = [r["t"] for r in sandbox.requests() if r["path"].count("/") == 7]
+    assert 4 <= len(asked) <= 7, "after 0, 100, 300, 700, 1500, 2300 ms; every 100 ms before"
+
+
+@pytest.mark.parametrize("reset", [int(time.time()) * 1000, int(time.time()) + 86400], ids=["in ms", "tomorrow"])
+def test_a_reset_that_nobody_waits_for_stops_nothing(mount, sandbox, reset):
+    m = mount("--timeout=3", source="acme/web")
+    names = os.listdir(m.where / "issues")
+    told = {"Limit": "40", "Remaining": "0", "Reset": str(reset)}
+    sandbox.faults({"path": "/issues/[^/]+/$", "headers": {f"X-Sentry-Rate-Limit-{k}": v for k, v in told.items()}})
+    for name in names[::9][:5]:     # no neighbours, of which nothing is fetched ahead
+        assert error_of((m.where / "issues" / name / "details.json").read_bytes) is None
 
 
 def test_a_crawler_is_slowed_and_named(mount, sandbox):
