@@ -442,7 +442,8 @@ static void start(struct api_call *c)
 		.anew = c->probe || c->tries,
 	};
 
-	if (is_refused(c)) {
+	/* its time may have ended since it was looked at, and no time would be for ever: the next tick ends it */
+	if (is_refused(c) || now >= c->deadline) {
 		wait_until(c, now);
 		return;
 	}

@@ -433,6 +433,37 @@ static void test_time_of_a_change(void **state)
 	end(&f);
 }
 
+static int64_t stepping;
+
+static int64_t step_now(const struct clock *c)
+{
+	(void)c;
+	return stepping++;
+}
+
+/* Its time ends between the look at the clock that it passes and the sending: no request is without a time. */
+static void test_time_ends_as_it_is_sent(void **state)
+{
+	struct api_request put = {.method = "PUT", .path = "organizations/o/issues/1/", .body = "{}"};
+	struct fixture f;
+	struct clock steps;
+
+	(void)state;
+	begin(&f);
+	assert_non_null(api_send(&f.api, &put, on_answer, &f));
+	script_answer(&f.script, 0, 429, "Retry-After: 10\r\n", "{}");
+	steps = f.script.clock.clock;
+	steps.now_ms = step_now;
+	stepping = SCRIPT_START_MS + 29999;
+	f.api.clock = &steps;
+	while (!f.answers)
+		api_tick(&f.api);
+	f.api.clock = &f.script.clock.clock;
+	assert_int_equal(f.script.n, 1);
+	assert_int_equal(f.error, -EAGAIN);
+	end(&f);
+}
+
 /* What cannot be sent is tried again, and counts for nothing. */
 static void test_deaf(void **state)
 {
@@ -979,6 +1010,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_governor),
 		cmocka_unit_test(test_time_of_a_change),
+		cmocka_unit_test(test_time_ends_as_it_is_sent),
 		cmocka_unit_test(test_deaf),
 		cmocka_unit_test(test_slept),
 		cmocka_unit_test(test_ranks),
