@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import PATIENCE, PLAIN, server_of, wait_until
+from conftest import PATIENCE, PLAIN, Sandbox, server_of, wait_until
 from writing import ISSUES, error_of
 
 READERS = 16
@@ -101,6 +101,26 @@ def test_a_reset_that_nobody_waits_for_stops_nothing(mount, sandbox, reset):
     sandbox.faults({"path": "/issues/[^/]+/$", "headers": {f"X-Sentry-Rate-Limit-{k}": v for k, v in told.items()}})
     for name in names[::9][:5]:     # no neighbours, of which nothing is fetched ahead
         assert error_of((m.where / "issues" / name / "details.json").read_bytes) is None
+
+
+def test_who_waits_passes_a_crowd_that_hangs(mount):
+    """A server without limits, of which a part hangs: the crowd that waits for it has not every connection."""
+    with Sandbox("--dialect", "self-hosted", "--issues", 60, "--unresolved-only") as s:
+        m = mount("--timeout=20", server=s, source="acme/web")
+        names = os.listdir(m.where / "issues")
+        s.faults({"path": "/(events|tags|hashes|comments)/", "hang": "before-headers"})
+        each = "for d in events tags hashes comments; do ls issues/$i/$d & done; cat issues/$i/events/latest.json &"
+        with subprocess.Popen(["bash", "-c", f"for i in {' '.join(names[:20])}; do {each} done; wait"], cwd=m.where,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as crowd:
+            wait_until(lambda: s.control("GET", "faults")["hanging"] >= 16, "the crowd to hang")
+            start = time.monotonic()
+            for name in names[45:50]:
+                assert error_of((m.where / "issues" / name / "details.json").read_bytes) is None
+            took = time.monotonic() - start
+            s.faults()
+            assert crowd.wait(60) == 0
+        m.unmount()
+    assert took < 5 * PATIENCE, took      # 17 s before
 
 
 def test_a_crawler_is_slowed_and_named(mount, sandbox):
