@@ -116,8 +116,8 @@ def test_it_is_not_guessed_which_server_it_is(mount, servers, fault):
     s = servers("--dialect", "glitchtip")
     s.faults({"path": "^/api/0/$", **fault})
     m = mount(server=s, source="acme/web")
-    said = f"{s.url} does not answer as Sentry does: .*API at that" if "body" in fault else rf"cannot reach {s.url}: [A-Z].+\(.+\)"
-    assert m.start.returncode == 1 and re.match(f"sentryfs: {said}", m.start.stderr), m.start.stderr
+    said = "{} does not answer as Sentry does: .*API at that" if "body" in fault else r"cannot reach {}: [A-Z].+\(.+\)"
+    assert m.start.returncode == 1 and re.match("sentryfs: " + said.format(s.url), m.start.stderr), m.start.stderr
     s.faults({"path": "^/api/0/$", **fault, "times": 1 if "body" not in fault else 0})
     m = mount(server=s, source="acme/web")
     assert m.start.returncode == 0 and m.status()["dialect"] == "glitchtip"
