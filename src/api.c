@@ -21,6 +21,8 @@
 #define RETRIES_MAX 2
 #define RETRY_FIRST_MS 200
 #define CONNECT_LONG_MS 1000
+#define CROWDED_MS 1000	 /* or until an answer */
+#define BULK_AT_ONCE 16u /* at one server, whatever runs there: who waits has connections left when they hang */
 #define WORDS_MAX ((size_t)1024)
 #define URL_MAX ((size_t)8192)
 
@@ -247,6 +249,15 @@ static enum rank rank_of(const struct api_call *c)
 	return c->ahead ? RANK_AHEAD : c->bulk ? RANK_BULK : RANK_WAITED_FOR;
 }
 
+static bool is_crowded(const struct api_call *c)
+{
+	unsigned running = 0;
+
+	for (size_t i = 0; i < API_CLASSES; i++)
+		running += c->server->governors[i].running;
+	return rank_of(c) != RANK_WAITED_FOR && running >= BULK_AT_ONCE;
+}
+
 static void wait_until(struct api_call *c, int64_t due)
 {
 	c->due = due;
@@ -349,12 +360,12 @@ static void finish(struct api_call *c, struct http_response *r)
 	if (r->error) {
 		text_clean(&words, str_of(r->words), false);
 	} else if (answer.error) {
+		bool redirect = r->status >= 300 && r->status < 400;
+
 		hide_token(a, &r->body); /* before a cut, which would leave the half of it */
-		buf_printf(&words, "HTTP %ld", r->status);
+		buf_printf(&words, "HTTP %ld%s", r->status, redirect ? ": a redirect, which is not followed" : "");
 		if (r->body.len)
-			buf_puts(&words, ": ");
-		if (r->status >= 300 && r->status < 400)
-			buf_puts(&words, "a redirect, which is not followed; ");
+			buf_puts(&words, redirect ? "; " : ": ");
 		api_error_words(&words, buf_str(&r->body));
 		if (r->status == 401)
 			buf_puts(&words, "; a new token is taken from its file at once, one in a variable needs a new "
@@ -442,7 +453,8 @@ static void start(struct api_call *c)
 		.anew = c->probe || c->tries,
 	};
 
-	if (is_refused(c)) {
+	/* its time may have ended since it was looked at, and no time would be for ever: the next tick ends it */
+	if (is_refused(c) || now >= c->deadline) {
 		wait_until(c, now);
 		return;
 	}
@@ -450,7 +462,7 @@ static void start(struct api_call *c)
 		wait_until(c, c->not_before);
 		return;
 	}
-	wait = c->probe ? 0 : governor_wait(governor_of(c), a->clock, rank_of(c));
+	wait = c->probe ? 0 : is_crowded(c) ? CROWDED_MS : governor_wait(governor_of(c), a->clock, rank_of(c));
 	if (wait) {
 		wait_until(c, now + wait < c->deadline ? now + wait : c->deadline);
 		return;

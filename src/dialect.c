@@ -135,6 +135,12 @@ void dialect_learn(struct dialect *d, struct str whoami, bool limited)
 		d->absent = 0;
 }
 
+void dialect_learn_limits(struct dialect *d)
+{
+	if (of(d) == &self_hosted)
+		dialect_init(d);
+}
+
 void dialect_learn_issue(struct dialect *d, struct str issue)
 {
 	struct str bytes;

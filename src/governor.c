@@ -18,6 +18,8 @@
 #define SKEW_S INT64_C(3)
 #define AT_ONCE_MS 100 /* what a server that refuses means by at once */
 #define BLOCKED_MAX_MS 60000
+#define REFUSED_MAX 4u /* then it waits for 800 ms, whatever it is told */
+#define WINDOW_MAX_S (BLOCKED_MAX_MS / 1000 + SKEW_S)
 
 static int64_t wall_s(const struct clock *clock)
 {
@@ -78,10 +80,10 @@ int64_t governor_wait(const struct governor *g, const struct clock *clock, enum 
 		return 0;
 	if (!g->heard && g->running >= FIRST_AT_ONCE && now - g->first < FIRST_MS)
 		return g->first + FIRST_MS - now;
-	if (!is_known(g, clock))
-		return g->running < UNKNOWN_AT_ONCE || rank == RANK_WAITED_FOR ? 0 : AGAIN_MS;
 	if (g->at_once && g->running + reserve(g->at_once, rank) >= g->at_once)
 		return AGAIN_MS;
+	if (!is_known(g, clock))
+		return g->running < UNKNOWN_AT_ONCE || rank == RANK_WAITED_FOR ? 0 : AGAIN_MS;
 	if (wall_s(clock) >= g->reset)
 		return 0; /* a new window; its first answer tells of it */
 	if (g->counted + reserve(g->limit, rank) < g->remaining)
@@ -138,7 +140,8 @@ static void learn_skew(struct governor *g, const struct clock *clock, const stru
 }
 
 /* The reset that an answer tells of, by this clock. One that is far off, as of a server that
- * tells it in ms, must not end all requests for as long. */
+ * tells it in ms, must not end all requests for as long: it makes no window, and is waited for by
+ * one request at a time (BLOCKED_MAX_MS). */
 static bool reset_of(const struct governor *g, const struct clock *clock, const struct http_response *r, int64_t *reset)
 {
 	int64_t last = wall_s(clock) + RESET_MAX_S;
@@ -174,7 +177,7 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 	if (number(r, "X-Sentry-Rate-Limit-ConcurrentLimit", &n))
 		g->at_once = n < 1000 ? (unsigned)n : 0;
 	if (told && number(r, "X-Sentry-Rate-Limit-Limit", &limit) && reset_of(g, clock, r, &reset) && limit &&
-	    limit < 1000000) {
+	    limit < 1000000 && reset - wall_s(clock) <= WINDOW_MAX_S) {
 		/* answers come in any order: of one window the least remaining is the newest, and
 		 * one that has ended says nothing of the next */
 		if (!g->known || reset > g->reset || (reset > g->ended && remaining < g->remaining))
@@ -189,14 +192,19 @@ void governor_end(struct governor *g, const struct clock *clock, const struct ht
 		g->known = true;
 		g->offset = offset_ms(clock);
 	}
+	if (r->status != 429)
+		g->refused = 0;
 	if (r->status == 429) {
-		int64_t wait = AGAIN_MS;
+		int64_t wait = AGAIN_MS, least;
 
+		/* who says at once, and refuses again, is not asked as fast as that for ever */
+		g->refused += g->refused < REFUSED_MAX && clock->now_ms(clock) >= g->blocked;
+		least = (int64_t)AT_ONCE_MS << g->refused >> 1;
 		if (number(r, "Retry-After", &n))
 			wait = n ? (int64_t)(n < RESET_MAX_S ? n : RESET_MAX_S) * 1000 : AT_ONCE_MS;
 		else if (reset_of(g, clock, r, &reset))
 			wait = until_reset_ms(clock, reset);
-		g->blocked = clock->now_ms(clock) + wait;
+		g->blocked = clock->now_ms(clock) + (wait > least ? wait : least);
 	} else if (g->blocked - clock->now_ms(clock) >= BLOCKED_MAX_MS) {
 		g->blocked = 0; /* the one that was tried came through */
 	} else if (told && !remaining && reset_of(g, clock, r, &reset) && !g->known) {

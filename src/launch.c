@@ -37,9 +37,11 @@ int launch_wait(void *arg)
 	return http_poll(s->http, NULL, 0, ms < 0 || ms > 1000 ? 1000 : (int)ms);
 }
 
+/* Itself, or behind a login page of the network's. */
 static bool is_away(int error)
 {
-	return error == -EHOSTUNREACH || error == -ECONNREFUSED || error == -ETIMEDOUT || error == -EIO;
+	return error == -EHOSTUNREACH || error == -ECONNREFUSED || error == -ETIMEDOUT || error == -EIO ||
+	       error == -EBADMSG;
 }
 
 /* The server cannot say what it thinks of the token; what it told an earlier mount is on disk. */

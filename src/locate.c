@@ -22,10 +22,11 @@ struct wanted {
 	const char *org;  /* NULL: any */
 	const char *issue;
 	const char *event; /* NULL: none */
+	int error;	   /* where a mount could not say whether it has it */
 };
 
 /* Prints DIR/issues/ISSUE as it is without links. */
-static bool try_dir(const struct wanted *w, const char *dir)
+static bool try_dir(struct wanted *w, const char *dir)
 {
 	cleanup_free char *name = NULL, *real = NULL;
 
@@ -34,8 +35,10 @@ static bool try_dir(const struct wanted *w, const char *dir)
 		return false;
 	}
 	real = realpath(name, NULL);
-	if (!real)
+	if (!real) {
+		w->error = errno == ENOENT ? w->error : errno;
 		return false;
+	}
 	if (w->event)
 		printf("%s/events/%s.json\n", real, w->event);
 	else
@@ -43,7 +46,7 @@ static bool try_dir(const struct wanted *w, const char *dir)
 	return true;
 }
 
-static bool try_organizations(const struct wanted *w, const char *mount)
+static bool try_organizations(struct wanted *w, const char *mount)
 {
 	DIR *dir = w->org ? NULL : opendir(mount);
 	cleanup_free char *name = NULL;
@@ -63,14 +66,14 @@ static bool try_organizations(const struct wanted *w, const char *mount)
 	return found;
 }
 
-static bool try_mount(const struct wanted *w, const struct live *m)
+static bool try_mount(struct wanted *w, const struct live *m)
 {
 	if ((w->host && strcmp(w->host, m->host)) || (w->org && m->org && strcmp(w->org, m->org)))
 		return false;
 	return m->org ? try_dir(w, m->path) : try_organizations(w, m->path);
 }
 
-static int locate(const char *command, const struct wanted *w, const char *only)
+static int locate(const char *command, struct wanted *w, const char *only)
 {
 	cleanup_free char *path = only ? realpath(only, NULL) : NULL;
 	const struct live *one = NULL;
@@ -86,6 +89,9 @@ static int locate(const char *command, const struct wanted *w, const char *only)
 		found = (!only || &mounts.at[i] == one) && try_mount(w, &mounts.at[i]);
 	if (!found && only && !one)
 		status = command_fail(command, "%s is in no mount of sentryfs", only);
+	else if (!found && w->error)
+		status = command_fail(command, "issue %s could not be looked up: %s; see sentryfs status", w->issue,
+				      strerror(w->error));
 	else if (!found && w->host)
 		status = command_fail(command, "no mount of %s%s%s has issue %s; see sentryfs status", w->host,
 				      w->org ? "/" : "", w->org ? w->org : "", w->issue);

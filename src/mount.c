@@ -74,6 +74,9 @@ static char *region_of(void *arg, struct str organization)
 	cleanup_buf struct buf url = {0};
 	struct str links, bytes;
 
+	/* the store of an earlier mount does not tell them */
+	if (m->api.limited)
+		dialect_learn_limits(&m->dialect);
 	if (!item || json_member(blob_str(item->json), "links", &links) || json_member(links, "regionUrl", &bytes))
 		return NULL;
 	buf_init(&url, 1024);

@@ -73,6 +73,12 @@ static int explain(struct start *s, int r, const char *key, const char *what, st
 			"cannot trust %s (%s): check the address; give the authority that signed its certificate with "
 			"-o cacert=FILE, and this client's with -o cert=FILE where it wants one",
 			s->mount->api.origin, words);
+	else if (r == -EBADMSG)
+		buf_printf(
+			why,
+			"%s does not answer as Sentry does: what came for %s is not what it sends; a proxy or a login "
+			"page may be in between",
+			s->mount->api.origin, what);
 	else
 		buf_printf(why, "cannot reach %s: %s (%s)", s->mount->api.origin, strerrordesc_np(-r), words);
 	return r;
@@ -102,8 +108,9 @@ static struct node *child(struct start *s, struct node *parent, enum kind_id id,
 
 /* Which server it is, asked of one that tells no rate limits, as SaaS does. It is what the first
  * listing of issues asks for otherwise. A refusal of the first request is looked into: servers
- * that answer 403 to a bad token say so here too. */
-static void learn_server(struct start *s, int refused, struct buf *why)
+ * that answer 403 to a bad token say so here too. Which one it is is not guessed because it is busy: a
+ * write in the words of another server may undo what it does not name. */
+static int learn_server(struct start *s, int refused, struct buf *why)
 {
 	struct mount *m = s->mount;
 	struct cache_want want = {.key = "", .fresh_ms = INT64_MAX / 4, .peek = m->api.offline};
@@ -111,14 +118,17 @@ static void learn_server(struct start *s, int refused, struct buf *why)
 	int r;
 
 	if (m->api.limited || (refused && refused != -EACCES))
-		return;
+		return refused;
 	/* offline, what an earlier mount was told has to do */
 	r = m->api.offline ? cache_need(&m->cache, &want, NULL, &res) : fetch(s, &want, &res);
 	mount_learn(m, r ? STR("") : blob_str(res->document));
-	if (refused && r == -EACCES) {
+	if (r == -EACCES && !refused)
+		return 0;
+	if (r == -EACCES || (!refused && r && r != -ENOENT && !m->api.offline && !m->api.limited)) {
 		why->len = 0;
-		explain(s, r, "", "API at that address", why);
+		return explain(s, r, "", "API at that address", why);
 	}
+	return refused;
 }
 
 /* All organizations of the token, or one. */
@@ -240,7 +250,7 @@ int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *wh
 	} else {
 		r = check_organization(&s, o->org, &org, why);
 	}
-	learn_server(&s, r, why);
+	r = learn_server(&s, r, why);
 	if (r)
 		return r;
 	n = node_get(&m->tree, NULL, kind_of(KIND_ROOT), "", NULL);

@@ -171,6 +171,17 @@ def event_of(m):
     return json.loads((m.where / ISSUES / "WEB-2/events/latest.json").read_text())["eventID"]
 
 
+def test_path_says_what_it_could_not_ask(mounted, sandbox):
+    """An issue that could not be looked up is not one that there is not."""
+    sandbox.faults({"path": "", "status": 500})
+    for words in (("path", "WEB-9ZZZ"), ("resolve-path", f"{sandbox.url}/organizations/acme/issues/987654321/")):
+        done = run(mounted, *words)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.match(r"sentryfs [a-z-]+: issue \S+ could not be looked up: Input/output error; see", done.stderr), done.stderr
+    sandbox.faults()
+    said(run(mounted, "path", "987654321"), 1, "no mount has issue 987654321")
+
+
 def test_resolve_path(mounted):
     base = f"{mounted.url}/organizations/acme/issues"
     issue = mounted.where / ISSUES / "WEB-2"

@@ -109,6 +109,38 @@ def test_offline_it_is_the_same_server(mount, server, tmp_path, seen):
         assert m.start.returncode == 1 and "offline" in m.start.stderr, m.start.stderr
 
 
+@pytest.mark.parametrize("fault", [{"status": 503}, {"reset": 0}, {"status": 200, "body": "<html>Log in</html>"}], ids=str)
+def test_it_is_not_guessed_which_server_it_is(mount, servers, fault):
+    """A failure of the one request that tells it is a failure of the start: a write in the words of another kind of server
+    would say what was not meant."""
+    s = servers("--dialect", "glitchtip")
+    s.faults({"path": "^/api/0/$", **fault})
+    m = mount(server=s, source="acme/web")
+    said = "{} does not answer as Sentry does: .*API at that" if "body" in fault else r"cannot reach {}: [A-Z].+\(.+\)"
+    assert m.start.returncode == 1 and re.match("sentryfs: " + said.format(s.url), m.start.stderr), m.start.stderr
+    s.faults({"path": "^/api/0/$", **fault, "times": 1 if "body" not in fault else 0})
+    m = mount(server=s, source="acme/web")
+    assert m.start.returncode == 0 and m.status()["dialect"] == "glitchtip"
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 200, "body": "<html>Log in</html>"}],
+                         ids=["it fails", "a login page is in between"])
+def test_what_began_without_the_server_finds_out_which_it_is(mount, servers, tmp_path, fault):
+    """The limits that an answer tells of are no server's of one's own, and it has regions."""
+    s, env = servers(), {"XDG_CACHE_HOME": str(tmp_path / "kept")}
+    m = mount(server=s, source="acme", env=env)
+    assert os.listdir(m.where / "projects/web/issues") and m.status()["dialect"] == "sentry"
+    m.unmount()
+    s.faults({"path": "", **fault})
+    m = mount(server=s, source="acme", env=env)
+    assert m.start.returncode == 0 and "showing what an earlier mount has seen" in m.start.stderr
+    assert m.status()["dialect"] == "self-hosted"
+    s.faults()
+    for project in ("api", "desktop"):
+        assert os.listdir(m.where / "projects" / project / "issues")
+    assert m.status()["dialect"] == "sentry"
+
+
 # ---- listings ----
 
 def test_the_list_of_issues_is_asked_for(mount, server):

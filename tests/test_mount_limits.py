@@ -9,8 +9,9 @@ import os
 import subprocess
 import time
 
-from conftest import PATIENCE, PLAIN, server_of, wait_until
-from writing import ISSUES
+import pytest
+from conftest import PATIENCE, PLAIN, Sandbox, server_of, wait_until
+from writing import ISSUES, error_of
 
 READERS = 16
 ISSUES_N = int(os.environ.get("SENTRYFS_LIMITS_ISSUES", "48"))     # of the project that is searched
@@ -79,6 +80,47 @@ def test_refused_by_another_client_is_waited_out_without_a_storm(mount, limited)
         "".join(f"\n{r['t']:.3f} {r['status']}" for r in asked)
     assert max(collections.Counter(r["path"] for r in asked).values()) <= 4
     limited.faults()
+
+
+@pytest.mark.parametrize("told", [{"Retry-After": "0"}, {"X-Sentry-Rate-Limit-Reset": "5"}], ids=str)
+def test_a_server_that_refuses_at_once_for_ever_is_asked_ever_less(mount, sandbox, told):
+    m = mount("--timeout=3", source="acme/web")
+    issue = m.where / "issues" / os.listdir(m.where / "issues")[0]
+    sandbox.forget()
+    sandbox.faults({"path": "/issues/[^/]+/$", "status": 429, "headers": told})
+    assert error_of((issue / "details.json").read_bytes) == "EAGAIN"
+    asked = [r["t"] for r in sandbox.requests() if r["path"].count("/") == 7]
+    assert 4 <= len(asked) <= 7, "after 0, 100, 300, 700, 1500, 2300 ms; every 100 ms before"
+
+
+@pytest.mark.parametrize("reset", [int(time.time()) * 1000, int(time.time()) + 86400], ids=["in ms", "tomorrow"])
+def test_a_reset_that_nobody_waits_for_stops_nothing(mount, sandbox, reset):
+    m = mount("--timeout=3", source="acme/web")
+    names = os.listdir(m.where / "issues")
+    told = {"Limit": "40", "Remaining": "0", "Reset": str(reset)}
+    sandbox.faults({"path": "/issues/[^/]+/$", "headers": {f"X-Sentry-Rate-Limit-{k}": v for k, v in told.items()}})
+    for name in names[::9][:5]:     # no neighbours, of which nothing is fetched ahead
+        assert error_of((m.where / "issues" / name / "details.json").read_bytes) is None
+
+
+def test_who_waits_passes_a_crowd_that_hangs(mount):
+    """A server without limits, of which a part hangs: the crowd that waits for it has not every connection."""
+    with Sandbox("--dialect", "self-hosted", "--issues", 60, "--unresolved-only") as s:
+        m = mount("--timeout=20", server=s, source="acme/web")
+        names = os.listdir(m.where / "issues")
+        s.faults({"path": "/(events|tags|hashes|comments)/", "hang": "before-headers"})
+        each = "for d in events tags hashes comments; do ls issues/$i/$d & done; cat issues/$i/events/latest.json &"
+        with subprocess.Popen(["bash", "-c", f"for i in {' '.join(names[:20])}; do {each} done; wait"], cwd=m.where,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as crowd:
+            wait_until(lambda: s.control("GET", "faults")["hanging"] >= 16, "the crowd to hang")
+            start = time.monotonic()
+            for name in names[45:50]:
+                assert error_of((m.where / "issues" / name / "details.json").read_bytes) is None
+            took = time.monotonic() - start
+            s.faults()
+            assert crowd.wait(60) == 0
+        m.unmount()
+    assert took < 5 * PATIENCE, took      # 17 s before
 
 
 def test_a_crawler_is_slowed_and_named(mount, sandbox):

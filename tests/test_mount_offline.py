@@ -5,6 +5,7 @@ import errno
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -243,7 +244,9 @@ def test_a_region_that_hangs(mount, regions):
     b.control("POST", "options", {"same_limit": 999})
     assert (m.where / "beta/projects/web/issues" / names["beta"][20] / "details.json").read_bytes()
     b.faults({"hang": "before-headers"})
-    hung = [subprocess.Popen(["cat", m.where / "beta/projects/web/issues" / n / f], stderr=subprocess.PIPE)
+    # each the only child of its parent: a crowd would leave connections to who waits
+    hung = [subprocess.Popen(["bash", "-c", 'cat "$1"; true', "-", m.where / "beta/projects/web/issues" / n / f],
+                             start_new_session=True, stderr=subprocess.PIPE)
             for n in names["beta"][:15] for f in ("details.json", "events/latest.json", "activity.jsonl")]
     wait_until(lambda: b.control("GET", "faults")["hanging"] >= 24, "as many as there may be")
     begin = time.monotonic()
@@ -252,7 +255,7 @@ def test_a_region_that_hangs(mount, regions):
         assert attempt(m.where / "acme/projects/web/issues" / n / "status", "resolved\n") is None
     assert time.monotonic() - begin < 20 * AT_ONCE_S
     for h in hung:
-        h.terminate()
+        os.killpg(h.pid, signal.SIGTERM)
         h.communicate(timeout=20)
     m.unmount()
 

@@ -48,6 +48,8 @@ void dialect_init(struct dialect *d);
 /* From the answer of /api/0/ (empty: none came). `limited`: the server tells its rate limits,
  * which one of one's own does not. */
 void dialect_learn(struct dialect *d, struct str whoami, bool limited);
+/* An answer told of rate limits: it is not a server of one's own, as was thought before one came. */
+void dialect_learn_limits(struct dialect *d);
 /* The first issue that is seen tells which members an older server does not have. */
 void dialect_learn_issue(struct dialect *d, struct str issue);
 /* An answer showed that the server does not have it. */

@@ -30,6 +30,7 @@ struct governor {
 	int64_t skew;	    /* s: how far the server's clock is ahead of this one */
 	int64_t offset;	    /* ms: wall clock less now_ms, when the window was told of */
 	int64_t blocked;    /* ms: until then nothing, a 429 said */
+	unsigned refused;   /* times in a row, those of one time counted once; REFUSED_MAX at most */
 };
 
 /* May one more begin? 0; or in how many ms to ask again (it may be sooner: an answer). */

@@ -433,6 +433,37 @@ static void test_time_of_a_change(void **state)
 	end(&f);
 }
 
+static int64_t stepping;
+
+static int64_t step_now(const struct clock *c)
+{
+	(void)c;
+	return stepping++;
+}
+
+/* Its time ends between the look at the clock that it passes and the sending: no request is without a time. */
+static void test_time_ends_as_it_is_sent(void **state)
+{
+	struct api_request put = {.method = "PUT", .path = "organizations/o/issues/1/", .body = "{}"};
+	struct fixture f;
+	struct clock steps;
+
+	(void)state;
+	begin(&f);
+	assert_non_null(api_send(&f.api, &put, on_answer, &f));
+	script_answer(&f.script, 0, 429, "Retry-After: 10\r\n", "{}");
+	steps = f.script.clock.clock;
+	steps.now_ms = step_now;
+	stepping = SCRIPT_START_MS + 29999;
+	f.api.clock = &steps;
+	while (!f.answers)
+		api_tick(&f.api);
+	f.api.clock = &f.script.clock.clock;
+	assert_int_equal(f.script.n, 1);
+	assert_int_equal(f.error, -EAGAIN);
+	end(&f);
+}
+
 /* What cannot be sent is tried again, and counts for nothing. */
 static void test_deaf(void **state)
 {
@@ -567,6 +598,57 @@ static void test_slowed(void **state)
 	script_asked(&f.script, 2, "organizations/c/");
 	script_answer(&f.script, 2, 200, NULL, "{}");
 	end(&f);
+}
+
+/* Of what nobody waits for so much runs at one server that who does wait has a connection, whatever hangs. */
+static void test_room_for_who_waits(void **state)
+{
+	struct api_request bulk = {.bulk = true}, person = {.method = NULL};
+	static const char *const paths[] = {"organizations/o/issues/1/events/?a", "organizations/o/issues/1/tags/a/",
+					    "organizations/o/issues/1/"};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < 3; i++) {
+		ask(&f, paths[i], person);
+		script_answer(&f.script, i, 200, NULL, "{}");
+	}
+	for (size_t i = 0; i < 24; i++)
+		ask(&f, paths[i % 3], bulk);
+	assert_int_equal(f.script.n, 3 + 16);
+	ask(&f, paths[0], person);
+	assert_int_equal(f.script.n, 3 + 17);
+	for (size_t i = 3; i < 5; i++)
+		script_answer(&f.script, i, 200, NULL, "{}");
+	api_tick(&f.api);
+	assert_int_equal(f.script.n, 3 + 18);
+	for (size_t i = 5; i < f.script.n; i++) {
+		script_answer(&f.script, i, 200, NULL, "{}");
+		api_tick(&f.api);
+	}
+	assert_int_equal(f.answers, 3 + 24 + 1);
+	end(&f);
+}
+
+/* The words of a redirect, with a body or without. */
+static void test_words_of_a_redirect(void **state)
+{
+	static const struct {
+		const char *body, *words;
+	} table[] = {{"", "HTTP 302: a redirect, which is not followed"},
+		     {"<html>", "HTTP 302: a redirect, which is not followed; an HTML page, not an answer of the API"}};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture f;
+
+		begin(&f);
+		get(&f, "organizations/o/");
+		script_answer(&f.script, 0, 302, "Location: /\r\n", table[i].body);
+		assert_string_equal(f.words, table[i].words);
+		end(&f);
+	}
 }
 
 /* An answer may make room before the time that was thought. */
@@ -979,10 +1061,13 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_governor),
 		cmocka_unit_test(test_time_of_a_change),
+		cmocka_unit_test(test_time_ends_as_it_is_sent),
 		cmocka_unit_test(test_deaf),
 		cmocka_unit_test(test_slept),
 		cmocka_unit_test(test_ranks),
 		cmocka_unit_test(test_slowed),
+		cmocka_unit_test(test_room_for_who_waits),
+		cmocka_unit_test(test_words_of_a_redirect),
 		cmocka_unit_test(test_room_at_once),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_cursor),

@@ -299,6 +299,58 @@ static void test_refused(void **state)
 	}
 }
 
+/* Who says "at once" and refuses again is asked less and less often, until it answers. */
+static void test_refused_again(void **state)
+{
+	static const int64_t waits[] = {100, 200, 400, 800, 800};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++) {
+		/* several at once are one refusal */
+		start(&f, 3);
+		for (unsigned n = 0; n < 3; n++)
+			answered(&f, 429, "Retry-After: 0\r\n");
+		assert_int_equal(wait(&f, false), waits[i]);
+		f.clock.now += waits[i];
+	}
+	told(&f, "");
+	start(&f, 1);
+	answered(&f, 429, window(5, 0, 5));
+	assert_int_equal(wait(&f, false), 100);
+	/* what it tells is kept to */
+	answered(&f, 429, "Retry-After: 3\r\n");
+	assert_int_equal(wait(&f, false), 3000);
+}
+
+/* A reset that nobody waits for, as of a server that tells it in ms, is no window; one request at a time tries. */
+static void test_window_without_end(void **state)
+{
+	static const int64_t resets[] = {W * 1000, W + 3600, W + 64};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(resets) / sizeof(*resets); i++) {
+		begin(&f);
+		told(&f, window(10, 0, resets[i]));
+		assert_int_equal(wait(&f, false), 0);
+		start(&f, 1);
+		assert_true(wait(&f, false) > 60000);
+		answered(&f, 200, window(10, 9, resets[i]));
+		assert_int_equal(wait(&f, false), 0);
+		/* one such answer takes nothing from the window that is known */
+		told(&f, window(10, 9, W + 1));
+		told(&f, window(10, 1, resets[i]));
+		f.clock.now += 1020;
+		start(&f, 9);
+		assert_int_equal(wait(&f, false), 0);
+	}
+	begin(&f);
+	told(&f, window(10, 0, W + 60));
+	assert_int_equal(wait(&f, false), 60020);
+}
+
 /* A refusal for an hour: one at a time tries, and the first good answer ends it. */
 static void test_long_refusal(void **state)
 {
@@ -462,6 +514,8 @@ int main(void)
 		cmocka_unit_test(test_window_ends_under_way),
 		cmocka_unit_test(test_kept_until_the_end),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_again),
+		cmocka_unit_test(test_window_without_end),
 		cmocka_unit_test(test_long_refusal),
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_other_clock),
