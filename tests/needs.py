@@ -215,6 +215,7 @@ TESTS = {
         r"test_the_servers_word_on_status_details": "words",
     },
     "test_mount_write_views.py": {
+        r"test_a_version_does_not_end_where_a_shorter_one_does": "assignee",
         r"test_every_view_shows_it_at_once": "substatus",
         r"test_two_writers_of_one_issue_come_one_after_the_other": "priority",
         r"test_a_write_is_not_undone_by_a_listing_that_began_before_it": "flags",
