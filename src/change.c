@@ -576,6 +576,7 @@ static bool send_step(struct change *c, struct change_step *step)
 	struct api_request rq = {.method = step->method,
 				 .path = step->path,
 				 .body = step->body,
+				 .tokens = step->tokens,
 				 .within_ms = time_for(c, c->within_ms, reserve)};
 
 	if (c->until && c->until - now_ms(c) - reserve < LEAST_MS) {

@@ -63,7 +63,8 @@ TESTS = {
         r"test_(?!a_value_for_every|without_a_lifetime|an_index_has|a_write_is_in).*": "terms",
     },
     "test_mount_secrets.py": {
-        r"test_me_is_whose_token_it_is_now": "assignee",
+        r"test_me_is_not_sent_for_the_user_of_before\[.bulk.*": "bulk",
+        r"test_me_is_(whose|not)_.*": "assignee",
         r"test_the_token_is_found_nowhere\[.*\]": "short-ids",
         r"test_a_redirect_gets_no_token\[.*\]": "short-ids",
         r"test_a_token_that_was_rotated_is_read_again": "flags",

@@ -85,6 +85,7 @@ struct api_request {
 	bool ahead;	      /* nobody waits for it yet: it gives way */
 	bool bulk;	      /* who waits for it asks for much: it gives way too, to who does not */
 	unsigned delay_ms;    /* it is not sent before */
+	unsigned tokens;      /* its body names the user of the token that had this number (api->tokens); 0: no one's */
 	struct server *probe; /* it goes there, once, whatever is held back; NULL: where its path belongs */
 };
 
@@ -93,7 +94,8 @@ struct api_call;
  * Sends a request. A GET is tried again, at most twice, on connection errors, 502, 503
  * and 504; what changes something never is, since it may have been done. A 429 was not
  * done: it is waited out, whatever the method, while its reset lies within the time. A 401
- * was not done either: it is sent once more when there is another token by then.
+ * was not done either: it is sent once more when there is another token by then, unless it
+ * names the user of the one before, who may be another.
  * `done` is called once, later, unless cancelled. NULL without memory.
  */
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);

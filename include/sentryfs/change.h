@@ -31,6 +31,7 @@ struct change_step {
 	enum change_effect effect;
 	int comments;
 	bool follows;	      /* is left out when the step before it failed */
+	unsigned tokens;      /* its body names the user of that token (api_request), 0: no one's */
 	struct item **issues; /* shared */
 	size_t n;
 	/* how it ended */
