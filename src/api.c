@@ -364,6 +364,8 @@ static void finish(struct api_call *c, struct http_response *r)
 	hide_token(a, &words);
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
+	if (!http_date(r, &answer.date))
+		answer.date = clock_wall_ms(a->clock) / 1000;
 	answer.uncertain = is_uncertain(r);
 	answer.unrouted = is_unrouted(r);
 	answer.unsent = reach_failed(r);

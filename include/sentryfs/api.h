@@ -67,6 +67,7 @@ struct api_answer {
 	struct str cursor; /* of the next page, s == NULL at the end */
 	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
 	uint64_t hits_max; /* what the server stops counting at; UINT64_MAX: not told */
+	int64_t date;	   /* s: what the server's clock shows; ours, where it does not say */
 	const char *words; /* one sentence for a person when error is set */
 	bool unrouted;	   /* a 404 of no object but of the path: the server has nothing there */
 	bool unsent;	   /* it never reached the server */

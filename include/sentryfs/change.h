@@ -36,7 +36,7 @@ struct change_step {
 	size_t n;
 	/* how it ended */
 	bool sent;
-	int64_t when; /* of the wall clock, ms */
+	int64_t when; /* ms, of our clock; and from the look on of the server's, as it shows dates */
 	int error;
 	int *errors;	   /* of each issue, owned; NULL: all have `error` */
 	struct blob *told; /* a good answer, shared, while the issues are looked at */
