@@ -22,7 +22,7 @@
 #define RETRY_FIRST_MS 200
 #define CONNECT_LONG_MS 1000
 #define CROWDED_MS 1000	 /* or until an answer */
-#define BULK_AT_ONCE 16u /* at one server, whatever runs there: who waits has connections left when they hang */
+#define BULK_AT_ONCE 20u /* of the 24 connections to a server: who waits has some left when they hang */
 #define WORDS_MAX ((size_t)1024)
 #define URL_MAX ((size_t)8192)
 
@@ -39,6 +39,7 @@ struct api_call {
 	bool once;	 /* its time is for all its tries and what they wait for */
 	bool renewed;	 /* a 401 was tried again */
 	unsigned tokens; /* as api->tokens when it was sent */
+	unsigned names;	 /* the user of that token, 0: of none */
 	enum api_class class;
 	unsigned tries, within_ms;
 	int64_t deadline, due; /* ms */
@@ -374,6 +375,8 @@ static void finish(struct api_call *c, struct http_response *r)
 	hide_token(a, &words);
 	buf_addc(&words, '\0');
 	answer.words = words.error ? "" : words.data;
+	if (!http_date(r, &answer.date))
+		answer.date = clock_wall_ms(a->clock) / 1000;
 	answer.uncertain = is_uncertain(r);
 	answer.unrouted = is_unrouted(r);
 	answer.unsent = reach_failed(r);
@@ -410,16 +413,22 @@ static void on_response(void *arg, struct http_response *r)
 	a->answered = true;
 }
 
-/* The limits leave no room for it in its time. */
-static void give_up(struct api_call *c)
+/* As if the server had said so. */
+static void answer_with(struct api_call *c, long status, const char *json)
 {
-	struct http_response r = {.status = 429, .words = ""};
+	struct http_response r = {.status = status, .words = ""};
 
 	buf_init(&r.headers, 1);
 	buf_init(&r.body, 128);
-	buf_puts(&r.body, "{\"detail\":\"the rate limit leaves no room for this request in its time\"}");
+	buf_puts(&r.body, json);
 	finish(c, &r);
 	buf_done(&r.body);
+}
+
+/* Is it of a user whose token is none any more? */
+static bool is_anothers(const struct api_call *c)
+{
+	return c->names && c->names != c->api->tokens;
 }
 
 /* Is nothing asked of the server? */
@@ -454,7 +463,7 @@ static void start(struct api_call *c)
 	};
 
 	/* its time may have ended since it was looked at, and no time would be for ever: the next tick ends it */
-	if (is_refused(c) || now >= c->deadline) {
+	if (is_refused(c) || is_anothers(c) || now >= c->deadline) {
 		wait_until(c, now);
 		return;
 	}
@@ -514,6 +523,7 @@ static struct api_call *new_call(struct api *a, const struct api_request *rq, ap
 	c->class = classify(rq->method, rq->path);
 	c->ahead = rq->ahead;
 	c->bulk = rq->bulk;
+	c->names = rq->tokens;
 	c->once = c->class >= API_PUT || rq->within_ms;
 	c->within_ms = rq->within_ms ? rq->within_ms : a->timeout_s * 1000;
 	c->deadline = a->clock->now_ms(a->clock) + rq->delay_ms + c->within_ms;
@@ -604,8 +614,11 @@ static void start_waiting(struct api *a, enum rank rank)
 		list_remove(&c->link);
 		if (is_refused(c))
 			refuse(c);
+		else if (is_anothers(c))
+			answer_with(c, 401, "{\"detail\":\"the token is another one by now: write `me` once more\"}");
 		else if (now >= c->deadline)
-			give_up(c);
+			answer_with(c, 429,
+				    "{\"detail\":\"the rate limit leaves no room for this request in its time\"}");
 		else
 			start(c);
 	}

@@ -62,6 +62,7 @@ static int find_me(struct op *op, struct wish *w, struct buf *id)
 	if (!access->user_id)
 		return wish_refuse(w, "the token is no user's, so nobody is `me`");
 	buf_puts(id, access->user_id);
+	w->tokens = op->mount->api.tokens;
 	return id->error;
 }
 

@@ -228,6 +228,7 @@ static int gather(struct change *c, struct wish *w, struct item *issue, size_t *
 			if (!step || (last && change_set_look(step, control_text(&w->look))))
 				return -ENOMEM;
 			step->follows = i > 0;
+			step->tokens = w->tokens;
 			step->delta = step->many = true;
 		}
 	} else {

@@ -415,6 +415,7 @@ static void on_checked(void *arg, struct api_answer *answer)
 	int r = answer->error;
 
 	c->call = NULL;
+	step->when = answer->date * 1000 - (now_ms(c) - step->when);
 	if (step->effect == EFFECT_DELETED) {
 		if (r == -ENOENT)
 			r = apply(c, step, STR(""));
@@ -576,6 +577,7 @@ static bool send_step(struct change *c, struct change_step *step)
 	struct api_request rq = {.method = step->method,
 				 .path = step->path,
 				 .body = step->body,
+				 .tokens = step->tokens,
 				 .within_ms = time_for(c, c->within_ms, reserve)};
 
 	if (c->until && c->until - now_ms(c) - reserve < LEAST_MS) {
@@ -583,7 +585,7 @@ static bool send_step(struct change *c, struct change_step *step)
 		set_words(step, "too little time was left to send it", "");
 		return false;
 	}
-	step->when = clock_wall_ms(c->in->cache->api->clock);
+	step->when = now_ms(c);
 	c->call = api_send(c->in->cache->api, &rq, on_answer, c);
 	step->sent = c->call;
 	step->error = step->sent ? 0 : -ENOMEM;

@@ -274,6 +274,7 @@ static int command_field(struct op *op, struct node *n, struct str value)
 		if (!step)
 			return -ENOMEM;
 		step->follows = i > 0;
+		step->tokens = w.tokens;
 		if (last)
 			r = change_set_look(step, control_text(&w.look));
 	}

@@ -10,6 +10,7 @@
 
 #include "sentryfs/json.h"
 #include "sentryfs/render.h"
+#include "sentryfs/secret.h"
 #include "sentryfs/show.h"
 #include "sentryfs/trace.h"
 
@@ -171,15 +172,17 @@ void event_circumstances(struct buf *b, const struct event *e, const char *rest)
 	}
 	json_walk(&w, contexts);
 	while (w.object && n < 30 && json_step(&w, &name, &context)) {
+		cleanup_buf struct buf key = {0};
 		size_t begin = b->len;
 
 		n++;
+		render_decode(&key, name, b);
 		render_line(b, name, 60);
 		render_pad(b, begin);
-		if (*context.s == '{')
+		if (*context.s == '{' && !secret_name(buf_str(&key)))
 			render_facts(b, context, "type", 300);
 		else
-			render_line(b, context, 300);
+			render_named(b, buf_str(&key), context, 300);
 		buf_addc(b, '\n');
 	}
 	render_more(b, render_count(contexts), n, "", rest);

@@ -107,6 +107,7 @@ struct str frame_source_line(const struct frame *f)
 void frame_show(struct buf *b, const struct frame *f, size_t around, size_t locals, const char *rest)
 {
 	struct str name, pair, text;
+	size_t left = 2 * around + 1;
 	struct json_walk w;
 	uint64_t number;
 
@@ -120,9 +121,10 @@ void frame_show(struct buf *b, const struct frame *f, size_t around, size_t loca
 	buf_add_str(b, f->function);
 	buf_addc(b, '\n');
 	json_walk(&w, f->source);
-	while (!w.object && json_step(&w, &name, &pair)) {
+	while (!w.object && left && json_step(&w, &name, &pair)) {
 		if (!source_line(pair, &number, &text) || number + around < f->line || number > f->line + around)
 			continue;
+		left--;
 		buf_printf(b, "%c%5llu | ", number == f->line ? '>' : ' ', (unsigned long long)number);
 		render_source(b, text);
 		while (b->len && (b->data[b->len - 1] == ' ' || b->data[b->len - 1] == '\t'))

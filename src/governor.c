@@ -119,18 +119,11 @@ static bool number(const struct http_response *r, const char *header, uint64_t *
 /* A reset is told by the server's clock, which may be minutes from this one. */
 static void learn_skew(struct governor *g, const struct clock *clock, const struct http_response *r)
 {
-	struct str date = http_header(r, "Date");
-	char text[64];
-	struct tm tm = {0};
-	int64_t skew;
+	int64_t date, skew;
 
-	if (!date.n || date.n >= sizeof(text))
+	if (!http_date(r, &date))
 		return;
-	memcpy(text, date.s, date.n);
-	text[date.n] = '\0';
-	if (!strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm))
-		return;
-	skew = (int64_t)timegm(&tm) - wall_s(clock);
+	skew = date - wall_s(clock);
 	/* answers take their time, and seconds are whole ones */
 	if (skew <= g->skew + SKEW_S && skew >= g->skew - SKEW_S)
 		return;

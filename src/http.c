@@ -97,6 +97,22 @@ struct str http_header(const struct http_response *r, const char *name)
 	return http_next_header(&rest, name);
 }
 
+bool http_date(const struct http_response *r, int64_t *ret)
+{
+	struct str date = http_header(r, "Date");
+	char text[64];
+	struct tm tm = {0};
+
+	if (!date.n || date.n >= sizeof(text))
+		return false;
+	memcpy(text, date.s, date.n);
+	text[date.n] = '\0';
+	if (!strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+		return false;
+	*ret = (int64_t)timegm(&tm);
+	return true;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;

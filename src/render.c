@@ -167,11 +167,22 @@ static void add_quoted(struct buf *b, struct str token, size_t max)
 	json_quote(b, buf_str(&text));
 }
 
+/* Is the string the name of a secret? */
+static bool names_secret(struct str token, struct buf *b)
+{
+	cleanup_buf struct buf name = {0};
+
+	if (!token.n || *token.s != '"' || token.n > 1024)
+		return false;
+	render_decode(&name, token, b);
+	return secret_name(buf_str(&name));
+}
+
 static void add_compact(struct buf *b, struct str value, size_t end, unsigned depth)
 {
 	struct str name, inner;
 	struct json_walk w;
-	bool first = true, secret = false;
+	bool first = true, secret = false, pair;
 
 	if (*value.s == '"') {
 		add_quoted(b, value, end > b->len ? end - b->len : 0);
@@ -182,10 +193,10 @@ static void add_compact(struct buf *b, struct str value, size_t end, unsigned de
 		return;
 	}
 	json_walk(&w, value);
+	/* {"name": "Cookie", "value": "..."} */
+	pair = w.object && (names_secret(render_get(value, "name"), b) || names_secret(render_get(value, "key"), b));
 	buf_addc(b, *value.s);
 	while (json_step(&w, &name, &inner) && !b->error) {
-		cleanup_buf struct buf key = {0};
-
 		if (!first)
 			buf_puts(b, ", ");
 		first = false;
@@ -193,17 +204,16 @@ static void add_compact(struct buf *b, struct str value, size_t end, unsigned de
 			buf_puts(b, "\xe2\x80\xa6");
 			break;
 		}
-		render_decode(&key, name, b);
 		if (w.object) {
 			add_quoted(b, name, 128);
 			buf_puts(b, ": ");
 		}
-		if (w.object ? secret_name(buf_str(&key)) : secret)
+		if (w.object ? names_secret(name, b) || (pair && render_is(name, "value")) : secret)
 			buf_puts(b, "\"" SECRET_REDACTED "\"");
 		else
 			add_compact(b, inner, end, depth + 1);
 		/* ["Cookie", "..."] */
-		secret = !w.object && *inner.s == '"' && inner.n < 64 && secret_name(inner);
+		secret = !w.object && names_secret(inner, b);
 	}
 	buf_addc(b, *value.s == '{' ? '}' : ']');
 }

@@ -45,20 +45,19 @@ static bool is_secret_word(struct str word)
 }
 
 /* How a name and its value are told apart: name=value, "name": value, name: value, or the
- * first two of a list. */
-enum given { NOT, ASSIGNED, QUOTED, COLON, PAIR };
+ * first two of a list, <name>value. */
+enum given { NOT, ASSIGNED, QUOTED, COLON, PAIR, TAG };
 
-/* After a plain colon a word may be prose ("unexpected token: x"), but for these names; and
- * of a header the value goes to the end of the line. */
+/* After a plain colon a word may be prose ("unexpected token: x"), but for these names and those of several
+ * words (X-Auth-Token, db_password); and of a header the value goes to the end of the line. */
 static bool is_given(struct str word, enum given how)
 {
-	static const char *const names[] = {"x-api-key", "api-key", "api_key",	     "apikey",	     "password",
-					    "passwd",	 "secret",  "client_secret", "access_token", "refresh_token"};
+	static const char *const names[] = {"apikey", "password", "passwd", "passphrase", "secret"};
 
 	for (size_t i = 0; how == COLON && i < sizeof(names) / sizeof(*names); i++)
 		if (str_case_eq(word, str_of(names[i])))
 			return true;
-	return how == ASSIGNED || how == QUOTED || how == PAIR;
+	return how != COLON || memchr(word.s, '_', word.n) || memchr(word.s, '-', word.n);
 }
 
 static bool is_header(struct str word)
@@ -81,6 +80,17 @@ static size_t find(struct str s, size_t i, const char *stops)
 	return i;
 }
 
+/* Is the word from `begin` to `at` the name of an element of XML that has a text? */
+static bool is_element(struct str s, size_t begin, size_t at)
+{
+	size_t end;
+
+	if (s.s[at] != '>' || !begin || (s.s[begin - 1] != '<' && s.s[begin - 1] != ':'))
+		return false;
+	end = find(s, at, "<");
+	return end + 1 < s.n && s.s[end + 1] == '/';
+}
+
 /* Where the value begins that the word from `begin` to `at` is given. */
 static size_t value_after(struct str s, size_t begin, size_t at, enum given *how)
 {
@@ -100,25 +110,28 @@ static size_t value_after(struct str s, size_t begin, size_t at, enum given *how
 		*how = ASSIGNED;
 	else if (mark == ':' && next != ':')
 		*how = quoted ? QUOTED : COLON;
+	else if (mark == '>' && is_element(s, begin, at))
+		*how = TAG;
 	i += *how == ASSIGNED && (next == '>' || (mark == ':' && next == '=')) ? 2 : 1;
 	return skip(s, i, " \t");
 }
 
-/* Where a bare value ends; that of a scheme (Bearer, Basic, Token) is two words. */
-static size_t bare_end(struct str s, size_t i, bool line)
+/* Where a bare value ends; that of a scheme (Bearer, Basic, Token) is two words. `until`: where a value of any words
+ * does, or NULL. */
+static size_t bare_end(struct str s, size_t i, const char *until)
 {
 	static const char stops[] = " \t\r\n&,;)}]\"'";
-	size_t end = find(s, i, line ? "\r\n\"'" : stops);
+	size_t end = find(s, i, until ? until : stops);
 	struct str word = {s.s + i, end - i};
 
-	if (!line && end < s.n && s.s[end] == ' ' &&
+	if (!until && end < s.n && s.s[end] == ' ' &&
 	    (str_case_eq(word, STR("bearer")) || str_case_eq(word, STR("basic")) || str_case_eq(word, STR("token"))))
 		end = find(s, end + 1, stops);
 	return end;
 }
 
 /* Adds `[redacted]` for the value at `i` and returns where it ends; `i` when it stays. */
-static size_t redact_value(struct buf *b, struct str s, size_t i, bool line, bool code)
+static size_t redact_value(struct buf *b, struct str s, size_t i, const char *until, bool code)
 {
 	size_t end, escape = 0;
 	char quote;
@@ -140,28 +153,36 @@ static size_t redact_value(struct buf *b, struct str s, size_t i, bool line, boo
 	}
 	if (code)
 		return i;
-	end = bare_end(s, i, line);
+	end = bare_end(s, i, until);
 	if (end > i)
 		buf_puts(b, SECRET_REDACTED);
 	return end;
 }
 
-/* A bearer's token, or the password in an address (scheme://user:password@host). */
+/* A bearer's token, the password in an address (scheme://user:password@host), or a private key. */
 static size_t redact_by_place(struct buf *b, struct str s, size_t begin, size_t end)
 {
 	size_t i, at, colon;
 
 	if (str_case_eq((struct str){s.s + begin, end - begin}, STR("bearer")) && end < s.n && s.s[end] == ' ') {
 		i = find(s, end + 1, " \t\r\n,;)}]\"'");
-		if (i - end <= 8 || find(s, end + 1, "0123456789") >= i)
+		if (i - end <= 8 || find((struct str){s.s, i}, end + 1, "0123456789") >= i)
 			return end;
 		buf_puts(b, " " SECRET_REDACTED);
 		return i;
 	}
+	if (begin > 8 && end - begin == 8 && !memcmp(s.s + begin - 8, "PRIVATE KEY-----", 16)) {
+		const char *last = memmem(s.s + end, s.n - end, "KEY-----", 8);
+
+		buf_puts(b, SECRET_REDACTED);
+		return last ? (size_t)(last - s.s) + 8 : s.n;
+	}
 	if (end + 3 < s.n && !memcmp(s.s + end, "://", 3)) {
-		at = find(s, end + 3, "@/ \t\r\n\"'");
-		colon = find(s, end + 3, ":");
-		if (at >= s.n || s.s[at] != '@' || colon >= at)
+		/* to the last @ before the path: a password may have one */
+		for (at = i = end + 3; i < s.n && !strchr("/ \t\r\n\"'", s.s[i]); i++)
+			at = s.s[i] == '@' ? i : at;
+		colon = find((struct str){s.s, at}, end + 3, ":");
+		if (colon >= at)
 			return end;
 		buf_add(b, s.s + end, colon + 1 - end);
 		buf_puts(b, SECRET_REDACTED);
@@ -197,7 +218,11 @@ void secret_redact(struct buf *b, struct str s, bool code)
 		value = secret_name(word) ? value_after(s, begin, i, &how) : 0;
 		if (how != NOT && (code || is_header(word) || is_given(word, how))) {
 			buf_add(b, s.s + i, value - i);
-			i = redact_value(b, s, value, how == COLON && is_header(word), code || how == PAIR);
+			i = redact_value(b, s, value,
+					 how == TAG			   ? "<"
+					 : how == COLON && is_header(word) ? "\r\n\"'"
+									   : NULL,
+					 code || how == PAIR);
 		} else if (!code) {
 			i = redact_by_place(b, s, begin, i);
 		}

@@ -210,19 +210,19 @@ int verb_open(struct op *op)
 	h = handle_new(n);
 	if (!h)
 		return -ENOMEM;
-	/* What another handle reads through the page cache must not be mixed with this. */
-	direct = n->opens && n->content_stamp != stamp;
+	/* What another handle reads through the page cache must not be mixed with this, nor end at its size. */
+	direct = n->truncated || (n->opens && n->content_stamp != stamp);
 	/* Reads through the page cache end at the size that the kernel believes. */
 	direct |= op->start < n->told_until && n->told_size != content->len;
 	keep = !direct && n->cached_stamp == stamp;
 	h->content = blob_ref(content);
-	if (!direct)
-		n->cached_stamp = stamp;
-	h->counts = true;
-	n->opens++;
-	blob_unref(n->content);
-	n->content = blob_ref(content);
-	n->content_stamp = stamp;
+	h->counts = !direct;
+	if (!direct) {
+		n->opens++;
+		blob_unref(n->content);
+		n->content = blob_ref(content);
+		n->content_stamp = n->cached_stamp = stamp;
+	}
 	n->size = content->len;
 	n->size_stamp = stamp;
 	op->reply->opened(op, h, keep, direct);

@@ -47,6 +47,8 @@ int verb_open_write(struct op *op)
 		return -ENOMEM;
 	h->content = steal(&content);
 	h->append = op->flags & O_APPEND;
+	/* O_TRUNC makes it empty in the kernel, and WRITE longer, until somebody asks anew */
+	n->truncated = true;
 	buf_init(&h->text, TEXT_MAX);
 	op->reply->opened(op, h, false, true);
 	return 0;

@@ -63,7 +63,8 @@ TESTS = {
         r"test_(?!a_value_for_every|without_a_lifetime|an_index_has|a_write_is_in).*": "terms",
     },
     "test_mount_secrets.py": {
-        r"test_me_is_whose_token_it_is_now": "assignee",
+        r"test_me_is_not_sent_for_the_user_of_before\[.bulk.*": "bulk",
+        r"test_me_is_(whose|not)_.*": "assignee",
         r"test_the_token_is_found_nowhere\[.*\]": "short-ids",
         r"test_a_redirect_gets_no_token\[.*\]": "short-ids",
         r"test_a_token_that_was_rotated_is_read_again": "flags",
@@ -215,6 +216,7 @@ TESTS = {
         r"test_the_servers_word_on_status_details": "words",
     },
     "test_mount_write_views.py": {
+        r"test_a_version_does_not_end_where_a_shorter_one_does": "assignee",
         r"test_every_view_shows_it_at_once": "substatus",
         r"test_two_writers_of_one_issue_come_one_after_the_other": "priority",
         r"test_a_write_is_not_undone_by_a_listing_that_began_before_it": "flags",

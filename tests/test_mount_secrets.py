@@ -14,6 +14,7 @@ import pytest
 from conftest import COMMAND, PROGRAM, server_of, wait_until
 from front import Authority, Listener, Proxy, Tls
 from test_mount_faults import ANSWERS, ISSUES, read_errno
+from writing import attempt
 
 DETAILS = f"{ISSUES}/WEB-1/details.json"
 
@@ -284,6 +285,24 @@ def test_me_is_whose_token_it_is_now(mount, sandbox, tmp_path):
     assert m.sh(f"echo me > {ISSUES}/WEB-3/assignedTo").returncode == 0
     assert sandbox.issue("WEB-3")["assignedTo"]["id"] == "2"
 
+
+@pytest.mark.parametrize("where", ["WEB-3/assignedTo", ".bulk/assignedTo"])
+def test_me_is_not_sent_for_the_user_of_before(mount, sandbox, tmp_path, where):
+    """Where the write itself meets the refusal its body names the old token's user."""
+    file = tmp_path / "token"
+    put_token(file, sandbox.token)
+    m = mount("-o", f"token_file={file}", token="unused-" * 4)
+    value = "WEB-3 me" if where[0] == "." else "me"
+    assert m.sh(f"ls {ISSUES}; echo none > {ISSUES}/WEB-3/assignedTo; echo me > {ISSUES}/WEB-2/assignedTo").returncode == 0
+    put_token(file, "sntryu_" + "04" * 32)
+    sandbox.faults({"method": "PUT", "times": 1, "status": 401, "json": {"detail": "Token expired"}})
+    sandbox.forget()
+    assert attempt(m.where / ISSUES / where, value)[1] == "EACCES"
+    assert [(r["method"], r["status"]) for r in sandbox.requests() if r["method"] == "PUT"] == [("PUT", 401)]
+    assert "write `me` once more" in m.sh(f"cat {ISSUES}/{where.split('/')[0]}/last-error").stdout
+    assert sandbox.issue("WEB-3")["assignedTo"] is None
+    assert m.sh(f"echo {value} > {ISSUES}/{where}").returncode == 0
+    assert sandbox.issue("WEB-3")["assignedTo"]["id"] == "2"
 
 
 def test_a_refused_token_is_asked_for_once_a_request(mount, sandbox, tmp_path):

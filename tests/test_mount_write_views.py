@@ -183,3 +183,34 @@ def test_a_server_whose_reads_lag_behind_its_writes(mount, shared, sandbox):
         assert len(sent(sandbox)) == 1
     finally:
         sandbox.control("POST", "options", {"write_lag_ms": 0})
+
+
+def test_who_reads_a_file_that_others_open_to_write_never_finds_it_empty(issue):
+    """O_TRUNC makes it empty in the kernel, for whoever reads through the page cache."""
+    path, done = issue / "status", threading.Event()
+    assert attempt(path, "resolved") is None
+
+    def truncate():
+        while not done.is_set():
+            os.close(os.open(path, os.O_WRONLY | os.O_TRUNC))
+    other = threading.Thread(target=truncate)
+    other.start()
+    try:
+        assert {path.read_text() for _ in range(1000)} == {"resolved\n"}
+    finally:
+        done.set()
+        other.join(60)
+
+
+def test_a_version_does_not_end_where_a_shorter_one_does(issue):
+    """Of which the kernel was told while the longer one was read."""
+    assert attempt(issue / "assignedTo", "me") is None
+    longer = os.open(issue / "issue.json", os.O_RDONLY)
+    assert attempt(issue / "assignedTo", "none") is None
+    shorter = os.open(issue / "issue.json", os.O_RDONLY)
+    subprocess.run(["stat", "--cached=never", issue / "issue.json"], check=True, capture_output=True)
+    texts = [os.read(fd, 1 << 16) for fd in (longer, shorter)]
+    os.close(longer)
+    assert [json.loads(t)["assignedTo"] is None for t in texts] == [False, True]
+    assert len(texts[1]) == os.fstat(shorter).st_size < len(texts[0])
+    os.close(shorter)

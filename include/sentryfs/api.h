@@ -67,6 +67,7 @@ struct api_answer {
 	struct str cursor; /* of the next page, s == NULL at the end */
 	uint64_t hits;	   /* how many the whole list has, an estimate; UINT64_MAX: not told */
 	uint64_t hits_max; /* what the server stops counting at; UINT64_MAX: not told */
+	int64_t date;	   /* s: what the server's clock shows; ours, where it does not say */
 	const char *words; /* one sentence for a person when error is set */
 	bool unrouted;	   /* a 404 of no object but of the path: the server has nothing there */
 	bool unsent;	   /* it never reached the server */
@@ -85,6 +86,7 @@ struct api_request {
 	bool ahead;	      /* nobody waits for it yet: it gives way */
 	bool bulk;	      /* who waits for it asks for much: it gives way too, to who does not */
 	unsigned delay_ms;    /* it is not sent before */
+	unsigned tokens;      /* its body names the user of the token that had this number (api->tokens); 0: no one's */
 	struct server *probe; /* it goes there, once, whatever is held back; NULL: where its path belongs */
 };
 
@@ -93,7 +95,8 @@ struct api_call;
  * Sends a request. A GET is tried again, at most twice, on connection errors, 502, 503
  * and 504; what changes something never is, since it may have been done. A 429 was not
  * done: it is waited out, whatever the method, while its reset lies within the time. A 401
- * was not done either: it is sent once more when there is another token by then.
+ * was not done either: it is sent once more when there is another token by then, unless it
+ * names the user of the one before, who may be another.
  * `done` is called once, later, unless cancelled. NULL without memory.
  */
 struct api_call *api_send(struct api *a, const struct api_request *rq, api_done_fn *done, void *arg);

@@ -31,11 +31,12 @@ struct change_step {
 	enum change_effect effect;
 	int comments;
 	bool follows;	      /* is left out when the step before it failed */
+	unsigned tokens;      /* its body names the user of that token (api_request), 0: no one's */
 	struct item **issues; /* shared */
 	size_t n;
 	/* how it ended */
 	bool sent;
-	int64_t when; /* of the wall clock, ms */
+	int64_t when; /* ms, of our clock; and from the look on of the server's, as it shows dates */
 	int error;
 	int *errors;	   /* of each issue, owned; NULL: all have `error` */
 	struct blob *told; /* a good answer, shared, while the issues are looked at */

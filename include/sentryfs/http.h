@@ -24,6 +24,8 @@ struct http_response {
 
 /* The value of a header, trimmed; s == NULL when absent. */
 struct str http_header(const struct http_response *r, const char *name);
+/* What the server's clock showed when it answered (Date), in s; false: it does not say. */
+bool http_date(const struct http_response *r, int64_t *ret);
 /* The next one of that name in *rest, which moves behind it: a header may come several times. */
 struct str http_next_header(struct str *rest, const char *name);
 

@@ -22,7 +22,7 @@ int look_at_each(struct change_step *step, struct str list, int otherwise, int64
  * author and its time: the same may have been said before, by others too). 0, and *ret is a slice of the list;
  * -EOPNOTSUPP: none is; -EBADMSG, -ENOMEM.
  */
-#define LOOK_CLOCKS_MS 300000 /* so much may the server's clock be behind ours */
+#define LOOK_CLOCKS_MS 300000 /* so much may the clocks differ of the servers that answered and that stored it */
 int look_for_comment(const struct change_step *step, struct str list, struct str *ret);
 
 /*

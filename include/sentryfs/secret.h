@@ -13,8 +13,8 @@
 bool secret_name(struct str name);
 
 /* Adds the text without the secrets in it: what a secret name is given (name=value,
- * "name": value, Header: value), a bearer's token, a password in an address, tokens that
- * are known by how they begin. In a line of `code` only literals are taken out. */
+ * "name": value, Header: value, <name>value), a bearer's token, a password in an address, a
+ * private key, tokens that are known by how they begin. In a line of `code` only literals are taken out. */
 void secret_redact(struct buf *b, struct str text, bool code);
 
 #endif

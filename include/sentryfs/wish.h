@@ -12,7 +12,8 @@ struct wish {
 	unsigned n;	   /* of them, in order; 0: it is so already */
 	struct buf expect; /* JSON that the last answer must cover */
 	struct buf look;   /* what must be seen where no good answer came, if that is more; else empty */
-	struct str row; /* borrowed, the caller's: the JSON; what of it goes along is as believable as it is */
+	struct str row;	 /* borrowed, the caller's: the JSON; what of it goes along is as believable as it is */
+	unsigned tokens; /* it names the user of that token (api->tokens), 0: of none */
 	const char *words; /* of a refusal: why; a literal */
 };
 

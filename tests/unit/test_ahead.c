@@ -9,9 +9,9 @@
 #define DOCUMENT "{\"title\":\"T\"}"
 
 static const char plenty[] = "X-Sentry-Rate-Limit-Limit: 999\r\nX-Sentry-Rate-Limit-Remaining: 999\r\n"
-			     "X-Sentry-Rate-Limit-Reset: 1767229200\r\n";
+			     "X-Sentry-Rate-Limit-Reset: 1767225650\r\n";
 static const char scarce[] = "X-Sentry-Rate-Limit-Limit: 10\r\nX-Sentry-Rate-Limit-Remaining: 2\r\n"
-			     "X-Sentry-Rate-Limit-Reset: 1767225700\r\n";
+			     "X-Sentry-Rate-Limit-Reset: 1767225650\r\n";
 
 static void begin_many(struct fixture *f)
 {

@@ -616,13 +616,13 @@ static void test_room_for_who_waits(void **state)
 	}
 	for (size_t i = 0; i < 24; i++)
 		ask(&f, paths[i % 3], bulk);
-	assert_int_equal(f.script.n, 3 + 16);
+	assert_int_equal(f.script.n, 3 + 20);
 	ask(&f, paths[0], person);
-	assert_int_equal(f.script.n, 3 + 17);
+	assert_int_equal(f.script.n, 3 + 21);
 	for (size_t i = 3; i < 5; i++)
 		script_answer(&f.script, i, 200, NULL, "{}");
 	api_tick(&f.api);
-	assert_int_equal(f.script.n, 3 + 18);
+	assert_int_equal(f.script.n, 3 + 22);
 	for (size_t i = 5; i < f.script.n; i++) {
 		script_answer(&f.script, i, 200, NULL, "{}");
 		api_tick(&f.api);

@@ -809,6 +809,37 @@ static void test_comments(void **state)
 	end(&f);
 }
 
+/* Whose comment it is tells the server's clock, however ours was set. */
+static void test_a_comment_by_another_clock(void **state)
+{
+	static const struct {
+		int64_t set; /* ours, ahead of the server's */
+		const char *made;
+		int error;
+	} rows[] = {{3600, "2026-01-01T00:00:00Z", 0},
+		    {-3600, "2026-01-01T00:00:00Z", 0},
+		    {3600, "2025-12-31T23:50:00Z", -EIO},
+		    {-3600, "2025-12-31T23:50:00Z", -EIO}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct fixture f;
+		struct change *c;
+		char list[128];
+
+		begin(&f);
+		f.script.clock.set = rows[i].set;
+		c = comment(&f, "POST", NULL, "{\"data\":{\"text\":\"hi\"}}", 1);
+		f.script.clock.now += 2000;
+		script_break(&f.script, 0, -EIO);
+		snprintf(list, sizeof(list), "[{\"id\":\"11\",\"data\":{\"text\":\"hi\"},\"dateCreated\":\"%s\"}]",
+			 rows[i].made);
+		script_answer(&f.script, 1, 200, "Date: Thu, 01 Jan 2026 00:00:03 GMT\r\n", list);
+		ended(c, rows[i].error);
+		end(&f);
+	}
+}
+
 static void test_merge(void **state)
 {
 	struct fixture f;
@@ -868,6 +899,7 @@ int main(void)
 		cmocka_unit_test(test_done),
 		cmocka_unit_test(test_outdates),
 		cmocka_unit_test(test_comments),
+		cmocka_unit_test(test_a_comment_by_another_clock),
 		cmocka_unit_test(test_merge),
 	};
 

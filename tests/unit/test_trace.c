@@ -326,6 +326,47 @@ static void test_depth_and_width(void **state)
 	}
 }
 
+/* One line of source told again and again: the summary has no other limit. */
+static void test_a_line_that_is_told_often(void **state)
+{
+	cleanup_buf struct buf event = {0};
+
+	(void)state;
+	buf_init(&event, BUF_MAX_DEFAULT);
+	buf_puts(&event,
+		 "{\"entries\":[{\"type\":\"stacktrace\",\"data\":{\"frames\":[{\"filename\":\"a\",\"lineNo\":3,"
+		 "\"context\":[[3,\"x\"]");
+	for (size_t i = 0; i < 100000; i++)
+		buf_puts(&event, ",[3,\"x\"]");
+	buf_puts(&event, "]}]}}]}");
+	buf_addc(&event, '\0');
+	assert_true(show_all(event.data) < 2000);
+}
+
+/* What a name beside it, in whichever shape, makes a secret. */
+static void test_secrets_of_an_event(void **state)
+{
+	static const char *const events[] = {
+		"{\"contexts\":{\"auth_token\":\"s3cr3t\",\"cookie\":{\"v\":\"s3cr3t\"},\"list_of_tokens\":[\"s3cr3t\"]"
+		"}}",
+		"{\"context\":{\"headers\":[{\"name\":\"Cookie\",\"value\":\"s3cr3t\"},{\"value\":\"s3cr3t\",\"key\":"
+		"\"password\"}]}}",
+		"{\"errors\":[{\"type\":\"invalid_data\",\"name\":\"extra.token\",\"value\":\"s3cr3t\"}]}",
+		"{\"context\":{\"a\":[\"pass\\u0077ord\",\"s3cr3t\"],\"b\":{\"tok\\u0065n\":\"s3cr3t\"}}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		const struct source s = {.json = str_of(events[i])};
+		cleanup_buf struct buf b = {0};
+
+		buf_init(&b, BUF_MAX_DEFAULT);
+		assert_int_equal(show_event(&b, &s), 0);
+		assert_true(str_has(buf_str(&b), "[redacted]"));
+		assert_false(str_has(buf_str(&b), "s3cr3t"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +377,8 @@ int main(void)
 		cmocka_unit_test(test_the_crashed_threads_stack),
 		cmocka_unit_test(test_any_value_may_be_anything),
 		cmocka_unit_test(test_depth_and_width),
+		cmocka_unit_test(test_a_line_that_is_told_often),
+		cmocka_unit_test(test_secrets_of_an_event),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
