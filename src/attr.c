@@ -10,6 +10,7 @@
 
 #define SIZE_UNKNOWN 4096 /* of content that was not fetched yet */
 #define STATIC_TIMEOUT 60.0
+#define TOLD_LATE_MS 1000 /* until the one who asked runs again */
 
 static bool later(const struct timespec *a, const struct timespec *b)
 {
@@ -100,16 +101,32 @@ void attr_fill(struct op *op, struct node *n, struct stat *st)
 	st->st_blocks = st->st_size / 512 + (st->st_size % 512 != 0);
 }
 
+/* Of answers that were under way together the kernel keeps any one, not the last (attr_version in its
+ * fuse_change_attributes), and it counts the time from when the one who asked runs again. */
+static void note_told(const struct op *op, struct node *n, uint64_t size, double timeout)
+{
+	int64_t now = op->mount->clock->now_ms(op->mount->clock);
+	int64_t until = now + (int64_t)(timeout * 1000) + TOLD_LATE_MS;
+
+	if (until < n->told_until)
+		until = n->told_until;
+	if (now < n->told_until && n->told_size != size)
+		n->told_many_until = until;
+	n->told_size = size;
+	n->told_until = until;
+}
+
 double attr_timeout(const struct op *op, struct node *n, const struct stat *st)
 {
 	double timeout = n->kind->fresh_s == FRESH_FOREVER ? STATIC_TIMEOUT : ATTR_NAMED_TIMEOUT;
 
 	if (!S_ISREG(n->kind->mode))
 		return kind_is_dir(n->kind) ? ATTR_NAMED_TIMEOUT : 0;
-	if (n->scratch || n->kind->from == FROM_NOTHING || !n->size_stamp || st->st_size != (off_t)n->size)
+	if (st->st_size != (off_t)n->size)
+		timeout = 0;
+	if (n->scratch || n->kind->from == FROM_NOTHING || !n->size_stamp || (!timeout && !n->opens))
 		return 0;
-	n->told_size = n->size;
-	n->told_until = op->start + (int64_t)(timeout * 1000) + 1;
+	note_told(op, n, (uint64_t)st->st_size, timeout);
 	return timeout;
 }
 

@@ -213,7 +213,7 @@ int verb_open(struct op *op)
 	/* What another handle reads through the page cache must not be mixed with this, nor end at its size. */
 	direct = n->truncated || (n->opens && n->content_stamp != stamp);
 	/* Reads through the page cache end at the size that the kernel believes. */
-	direct |= op->start < n->told_until && n->told_size != content->len;
+	direct |= op->start < (n->told_size == content->len ? n->told_many_until : n->told_until);
 	keep = !direct && n->cached_stamp == stamp;
 	h->content = blob_ref(content);
 	h->counts = !direct;

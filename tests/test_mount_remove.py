@@ -165,7 +165,7 @@ class Place:
                "I": str(self.issues), "D": str(self.home)}
         return subprocess.run([*self.prefix, "bash", "-c", script], env={**env, **variables}, cwd=self.home,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace", timeout=100 * PATIENCE)
+                              text=True, errors="replace", timeout=300 * PATIENCE)
 
     def rmdir(self, path):
         """By a new process of a new shell. `done`, or the name of the error."""
@@ -770,4 +770,4 @@ def work(request):
 
 @pytest.mark.parametrize("name", CASES)
 def test_remove(name, work):
-    work[name].result(timeout=120 * PATIENCE)
+    work[name].result(timeout=400 * PATIENCE)

@@ -28,13 +28,13 @@ struct node {
 	/* what the kernel was shown of a file */
 	struct blob *content; /* of the handles that read through the page cache, while there are some */
 	uint64_t content_stamp;
-	uint64_t cached_stamp;	   /* of what may lie in the page cache */
-	unsigned opens;		   /* those handles */
-	bool truncated;		   /* was opened for writing: its size in the kernel may be any */
-	unsigned bodies;	   /* of a directory of events: how many of them were opened */
-	uint64_t size_stamp, size; /* the size of what had that stamp */
-	uint64_t told_size;	   /* what the kernel was told, and believes until `told_until` (ms) */
-	int64_t told_until;
+	uint64_t cached_stamp;		     /* of what may lie in the page cache */
+	unsigned opens;			     /* those handles */
+	bool truncated;			     /* was opened for writing: its size in the kernel may be any */
+	unsigned bodies;		     /* of a directory of events: how many of them were opened */
+	uint64_t size_stamp, size;	     /* the size of what had that stamp */
+	uint64_t told_size;		     /* what the kernel was told, and may believe until `told_until` (ms) */
+	int64_t told_until, told_many_until; /* until the latter it may believe another size, too */
 };
 
 struct tree {

@@ -417,6 +417,43 @@ static void test_eviction(void **state)
 	end(&f);
 }
 
+/* The details, of another size, after so many ms. */
+static bool is_direct_after(struct fixture *f, int64_t ms, const char *body)
+{
+	struct script_reply r;
+	size_t n = f->script.n;
+	bool direct;
+
+	cache_drop(&f->mount.cache);
+	f->script.clock.now += ms;
+	script_run(&f->mount, &r, verb_open, f->details, NULL);
+	script_answer(&f->script, n, 200, NULL, body);
+	op_tick(&f->mount);
+	assert_int_equal(r.form, REPLY_OPENED);
+	direct = r.direct_io;
+	size_of(f, f->details);
+	handle_free(r.handle);
+	return direct;
+}
+
+/* Of two sizes that it was told the kernel may believe either, until both have run out: what was
+ * asked for at the same time comes in any order. */
+static void test_sizes_told(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	assert_false(is_direct_after(&f, 0, "{\"a\":1}"));
+	assert_false(is_direct_after(&f, 1000, "{\"b\":2}")); /* as long */
+	assert_true(is_direct_after(&f, 1000, "{\"c\":33}")); /* it believes the size of before */
+	assert_true(is_direct_after(&f, 1000, "{\"d\":44}")); /* or still does, though it was told this one */
+	assert_false(is_direct_after(&f, 1000, "{\"e\":55}"));
+	assert_true(is_direct_after(&f, 0, "{\"f\":6}"));
+	assert_false(is_direct_after(&f, 2001, "{\"g\":77}"));
+	end(&f);
+}
+
 static void test_directory(void **state)
 {
 	struct fixture f;
@@ -466,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_latest),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_eviction),
+		cmocka_unit_test(test_sizes_told),
 		cmocka_unit_test(test_directory),
 	};
 
