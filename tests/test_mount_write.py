@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import pytest
+from conftest import DIALECT
 from writing import ERROR_WORDS, ISSUES, asked, attempt, issue, put, rotated, sandbox, sent, shared, web  # noqa: F401
 
 SHA = "a" * 40
@@ -156,6 +157,8 @@ def test_teams_and_me_are_asked_for_once(shared, web, sandbox):
         assert attempt(one / "assignedTo", "team:platform") is None
         assert attempt(one / "assignedTo", "me") is None
     reads = [r[1] for r in asked(sandbox) if r[0] == "GET"]
+    if DIALECT == "glitchtip":      # whose PUT takes the status of that moment along
+        reads = [r for r in reads if not r.startswith("issues/")]
     assert len(reads) <= 2 and len(set(reads)) == len(reads) and set(reads) <= {"", "teams/"}, reads
 
 
