@@ -256,7 +256,7 @@ int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *wh
 	n = node_get(&m->tree, NULL, kind_of(KIND_ROOT), "", NULL);
 	if (o->org)
 		n = child(&s, n, KIND_ORG, o->org, org);
-	if (o->project) {
+	if (project) {
 		n = child(&s, n, KIND_PROJECTS, "projects", NULL);
 		n = child(&s, n, KIND_PROJECT, project->name, project);
 	}
