@@ -446,16 +446,16 @@ static void test_time_ends_as_it_is_sent(void **state)
 {
 	struct api_request put = {.method = "PUT", .path = "organizations/o/issues/1/", .body = "{}"};
 	struct fixture f;
-	struct clock steps;
+	struct script_clock steps;
 
 	(void)state;
 	begin(&f);
 	assert_non_null(api_send(&f.api, &put, on_answer, &f));
 	script_answer(&f.script, 0, 429, "Retry-After: 10\r\n", "{}");
-	steps = f.script.clock.clock;
-	steps.now_ms = step_now;
+	steps = f.script.clock;
+	steps.clock.now_ms = step_now;
 	stepping = SCRIPT_START_MS + 29999;
-	f.api.clock = &steps;
+	f.api.clock = &steps.clock;
 	while (!f.answers)
 		api_tick(&f.api);
 	f.api.clock = &f.script.clock.clock;
