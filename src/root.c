@@ -251,8 +251,11 @@ int root_find(struct mount *m, int (*wait)(void *arg), void *arg, struct buf *wh
 		r = check_organization(&s, o->org, &org, why);
 	}
 	r = learn_server(&s, r, why);
-	if (r)
+	if (r) {
+		item_unref(org);
+		item_unref(project);
 		return r;
+	}
 	n = node_get(&m->tree, NULL, kind_of(KIND_ROOT), "", NULL);
 	if (o->org)
 		n = child(&s, n, KIND_ORG, o->org, org);
