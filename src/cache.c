@@ -149,21 +149,14 @@ static void report_bad(struct resource *r, const char *why)
 	journal_add(&r->cache->api->errors, r->cache->api->clock, "GET %s: %s", r->key, why);
 }
 
-static bool is_named(const cJSON *event, const char *member, struct str id)
-{
-	struct str is = json_string(event, member);
-
-	return is.n == id.n && !strncasecmp(is.s, id.s, id.n);
-}
-
 /* A cache on the way can take one address for another, and an event is kept for ever. Of
  * GlitchTip's two ids either may be what was asked for. */
 static bool is_other_event(const char *key, const cJSON *event)
 {
-	struct str id;
+	struct str asked, id = json_string(event, "eventID");
 
-	return keep_is_event(key, &id) && json_string(event, "eventID").n && !is_named(event, "eventID", id) &&
-	       !is_named(event, "id", id);
+	return keep_is_event(key, &asked) && id.n && !str_case_eq(id, asked) &&
+	       !str_case_eq(json_string(event, "id"), asked);
 }
 
 static void on_document(void *arg, struct api_answer *answer)

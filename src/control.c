@@ -233,15 +233,15 @@ static int need_row(struct op *op, const struct node *n, const struct item *issu
 int control_wish(struct op *op, const struct node *n, const struct control *field, const struct item *issue,
 		 struct str value, struct wish *w)
 {
-	bool fresh = control_is_fresh(op, issue),
-	     own = issue->written >= 0 && op->start < issue->written + ITEM_HOLD_MS;
+	bool fresh = control_is_fresh(op, issue);
 	int r;
 
 	w->row = blob_str(issue->json);
 	r = field->wish == wish_details && !fresh ? need_row(op, n, issue, w) : 0;
 	if (!r)
 		r = field->wish(op, n, issue, fresh, value, w);
-	if (!r && wish_lacks_status(w, &op->mount->dialect) && (!own || item_is_doubted(issue)))
+	if (!r && wish_lacks_status(w, &op->mount->dialect) &&
+	    (!item_is_held(issue, op->start) || item_is_doubted(issue)))
 		r = need_row(op, n, issue, w);
 	return r ? r : wish_complete(w, &op->mount->dialect);
 }

@@ -201,7 +201,7 @@ bool verb_has_left(const struct mount *m, const struct node *dir, const struct l
 {
 	cleanup_search struct search s = {0};
 
-	if (i->gone || i->class != &item_issue || i->written < 0 || l->asked >= i->written + ITEM_HOLD_MS)
+	if (i->gone || i->class != &item_issue || !item_is_held(i, l->asked))
 		return i->gone;
 	return dir->kind->url && !searches_of(m, dir, &s) &&
 	       query_excludes(buf_str(&s.query), blob_str(i->json), m->access.user_id);

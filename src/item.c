@@ -255,6 +255,13 @@ struct item *item_ref(struct item *i)
 	return i;
 }
 
+bool item_is_other(const struct item *i, struct str document)
+{
+	struct str id;
+
+	return !json_member(document, "id", &id) && !json_covers(id, str_of(i->id));
+}
+
 void item_unref(struct item *i)
 {
 	if (!i || --i->refs)
@@ -298,7 +305,7 @@ static bool is_news(const struct item *i, int64_t asked, bool listed)
 		return true;
 	if (item_is_doubted(i) && asked > i->doubted)
 		return true;
-	if (i->written >= 0 && asked < i->written + ITEM_HOLD_MS)
+	if (item_is_held(i, asked))
 		return false;
 	return asked >= i->fetched && (listed || !i->listed);
 }

@@ -134,9 +134,9 @@ bool look_merged(struct change_step *step, struct str body, int64_t now, const s
 	struct item *was = step->issues[0];
 	cleanup_free char *scope = strndup(was->key, (size_t)(strrchr(was->key, '/') - was->key));
 	cleanup_json cJSON *tree = NULL;
-	struct str id, name;
+	struct str name;
 
-	if (!scope || json_parse(body, &tree) || json_member(body, "id", &id) || json_covers(id, str_of(was->id)))
+	if (!scope || json_parse(body, &tree) || !item_is_other(was, body))
 		return false;
 	name = json_string(tree, "shortId");
 	if (!name.n)

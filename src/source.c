@@ -132,9 +132,7 @@ int source_is_latest(struct op *op, const struct node *issue, const struct times
  * shown in its place. */
 static int check_own(struct op *op, const struct item *issue, struct str document, bool peek)
 {
-	struct str id;
-
-	if (json_member(document, "id", &id) || json_covers(id, str_of(issue->id)))
+	if (!item_is_other(issue, document))
 		return 0;
 	if (!peek)
 		journal_add(&op->mount->api.errors, op->mount->clock,
@@ -284,7 +282,7 @@ void source_adopt_event(struct op *op, const struct node *n, const struct resour
 /* Is the row newer than what was fetched then? A change of ours always is. */
 static bool is_newer(const struct item *i, int64_t fetched)
 {
-	return i->fetched >= fetched || (i->written >= 0 && fetched < i->written + ITEM_HOLD_MS);
+	return i->fetched >= fetched || item_is_held(i, fetched);
 }
 
 static int get_parts(struct op *op, const struct node *n, bool peek, struct source *s, uint64_t *stamp)

@@ -23,11 +23,10 @@ struct change_step {
 	const char *method;
 	char *path, *body; /* owned; body may be NULL */
 	char *expect;	   /* owned; JSON that the answer must cover, NULL: success is enough */
-	char *look; /* owned; what `check` must show in its place, since only a good answer proves the rest; may be NULL
-		     */
-	bool delta; /* the answer has only what was changed */
-	char *check; /* owned; what GET tells whether it was done, NULL: nothing does */
-	bool many;   /* a bulk request: `check` lists its issues, of which each is told apart */
+	char *look;	   /* owned; what `check` must show in its place: a good answer proves more; or NULL */
+	bool delta;	   /* the answer has only what was changed */
+	char *check;	   /* owned; what GET tells whether it was done, NULL: nothing does */
+	bool many;	   /* a bulk request: `check` lists its issues, of which each is told apart */
 	enum change_effect effect;
 	int comments;
 	bool follows;	      /* is left out when the step before it failed */

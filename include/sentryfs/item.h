@@ -104,8 +104,17 @@ int item_set_gone(struct item *i, enum item_gone how, int64_t now);
 bool item_is_in(const struct item *issue, const struct item *project);
 /* By scope and id (an issue: its short id); borrowed, NULL when unknown. */
 struct item *item_find(const struct item_store *s, const char *scope, struct str id);
+/* Is `document`, valid JSON, of another one by its id? The server takes a merged-away issue for the one
+ * that it is in now (get_group_with_redirect). */
+bool item_is_other(const struct item *i, struct str document);
 struct item *item_ref(struct item *i);
 void item_unref(struct item *i); /* accepts NULL */
+
+/* Does what we changed of it still hold against an answer that was asked for at `asked` (ms)? */
+static inline bool item_is_held(const struct item *i, int64_t asked)
+{
+	return i->written >= 0 && asked < i->written + ITEM_HOLD_MS;
+}
 
 /* May what it has be other than what the server has, by a change of ours of which nobody knows? */
 static inline bool item_is_doubted(const struct item *i)
